@@ -1,0 +1,49 @@
+# Every target makes what it needs; `make` lists them. The set-up is .ci/setup:
+# PYTHON= picks the interpreter, VENV= where its environment lives.
+VENV ?= .venv
+export VENV PYTHON
+PY = $(VENV)/bin/python -P
+SETUP = .ci/setup
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test build bench models lint sanitize fuzz ctest clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup:
+	@$(SETUP)
+
+demo: setup  ## interpreters index the standard library together (ARGS="--workers 4")
+	@$(VENV)/bin/stmpy demo $(ARGS)
+
+test: ctest  ## all tests (ARGS="-k name")
+	@$(SETUP) test
+	@$(PY) -m pytest $(ARGS)
+
+ctest: setup
+	@.ci/ctest
+
+build: setup  ## a wheel in dist/
+	@$(PY) -m pip wheel -q --no-build-isolation --no-deps -Cbuild-dir='build/wheel/{wheel_tag}' -w dist .
+	@ls dist/*.whl
+
+bench: setup  ## measure (ARGS="core --json")
+	@$(VENV)/bin/python -m bench $(ARGS)
+
+models: setup  ## check the models of the protocol, and that the broken ones fail
+	@$(VENV)/bin/python -m models $(ARGS)
+
+lint:  ## types, style, formatting
+	@$(SETUP) dev
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+
+sanitize:  ## the tests of the core under ThreadSanitizer, then AddressSanitizer and UBSan
+	@.ci/sanitize thread
+	@.ci/sanitize address
+
+fuzz:  ## feed the codec random bytes (ARGS="-max_total_time=600")
+	@.ci/fuzz $(ARGS)
+
+clean:  ## remove what was built and every environment
+	rm -rf build dist .venv*
