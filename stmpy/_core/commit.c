@@ -1,0 +1,291 @@
+/* commit.c - validation, linking and the commit point.
+ *
+ * Invariant: the clock is the number of the last commit, and every linked version with
+ * ts <= clock belongs to a commit of which all versions are linked.  Safe because only the
+ * owner of the commit lock links, because it stores the clock after its last link, and
+ * because everybody else skips versions newer than the clock they have read.  That store
+ * of the clock is the commit point: a death before it is rolled back by the next owner
+ * from the dead slot's pending array, a death after it leaves a complete commit.
+ *   What was read is checked outside the lock first when it is much, and inside only
+ * against the cells committed since that check began.  Inside, nothing allocates, calls
+ * Python or sleeps.
+ */
+#include "txn.h"
+
+#include "history.h"
+#include "lock.h"
+#include "variable.h"
+
+#include <string.h>
+
+#define CHECK_INSIDE 16u /* read sets up to this size are checked under the lock alone */
+#define RECENT_LIMIT 256u
+
+static unsigned histogram_bucket(uint64_t value)
+{
+    unsigned bucket = value == 0 ? 0 : 64u - (unsigned)__builtin_clzll(value);
+    return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
+}
+
+/* ---- validation ------------------------------------------------------------------------ */
+
+static bool lose(struct txn *txn, enum conflict_reason reason, const struct txn_entry *entry,
+                 uint32_t site)
+{
+    txn->conflict = (struct txn_conflict){reason, (uint32_t)(entry - txn->entries), site};
+    return false;
+}
+
+static bool check_read(struct txn *txn, const struct txn_entry *entry)
+{
+    if (!(entry->flags & ENTRY_READ) || txn_entry_unchanged(txn, entry, txn->snapshot))
+        return true;
+    if (txn->conflict.reason == CONFLICT_NONE)
+        txn->conflict.reason =
+            entry->flags & ENTRY_STRUCTURE ? CONFLICT_STRUCTURE : CONFLICT_READ;
+    return false;
+}
+
+static bool check_reads(struct txn *txn)
+{
+    for (uint32_t i = 0; i < txn->count; i++) {
+        if (!check_read(txn, &txn->entries[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Checks what was read against the cells that were committed since `before`. */
+static bool check_recent(struct txn *txn, uint64_t before)
+{
+    struct region *region = txn->store->region;
+    uint64_t now = load_relaxed(&region->recent_count);
+    if (now - before > RECENT_LIMIT)
+        return check_reads(txn);
+    for (uint64_t i = before; i < now; i++) {
+        region_ref cell = load_relaxed(&region->recent[i % RECENT_CELLS]);
+        const struct txn_entry *entry = txn_set_by_cell(txn, cell);
+        if (entry != NULL && !check_read(txn, entry))
+            return false;
+    }
+    return true;
+}
+
+/* The first check of a large read set, outside the lock. */
+static bool check_outside(struct txn *txn, uint64_t *before)
+{
+    /* Pairs with note_recent: what it counts is linked, so this check sees it. */
+    *before = load_acquire(&txn->store->region->recent_count);
+    slot_read_begin(txn->store, txn->slot);
+    bool unchanged = check_reads(txn);
+    slot_read_end(txn->slot);
+    return unchanged;
+}
+
+static const struct version *head_of(const struct txn *txn, region_ref cell)
+{
+    region_ref head = load_relaxed(&store_cell(txn->store, cell)->head);
+    return head == 0 ? NULL : store_version(txn->store, head);
+}
+
+/* Whether a cell may be written: nobody else changed what the write relies on. */
+static bool check_target(struct txn *txn, const struct txn_entry *entry, region_ref cell)
+{
+    const struct version *head = head_of(txn, cell);
+    uint32_t site = head == NULL ? 0 : load_relaxed(&head->site);
+    if (load_relaxed(&store_cell(txn->store, cell)->flags) & CELL_DEAD)
+        return lose(txn, CONFLICT_GONE, entry, 0);
+    if (txn->flags & TXN_SNAPSHOT && head != NULL && load_relaxed(&head->ts) > txn->snapshot)
+        return lose(txn, CONFLICT_WRITE, entry, site);
+    bool live = head != NULL && version_live(head);
+    if (live != ((entry->flags & ENTRY_LIVE) != 0))
+        return lose(txn, CONFLICT_STRUCTURE, entry, site);
+    return true;
+}
+
+/* Somebody else may have committed a cell for the key meanwhile: it is used then. */
+static bool check_fresh(struct txn *txn, struct txn_entry *entry)
+{
+    struct key key = {entry->variable, entry->order, entry->key_length,
+                      txn_entry_key(txn, entry)};
+    region_ref found = index_find(txn->store, &key), fresh = entry->cell;
+    if (found == 0)
+        return true;
+    if (!check_target(txn, entry, found))
+        return false;
+    txn_pending(txn)[entry->pending - 1].cell = found;
+    entry->cell = found;
+    arena_free(txn->store, txn->slot, fresh, cell_bytes(store_cell(txn->store, fresh)));
+    return true;
+}
+
+static bool check_writes(struct txn *txn)
+{
+    for (uint32_t i = 0; i < txn->count; i++) {
+        struct txn_entry *entry = &txn->entries[i];
+        if (entry->pending == 0 || entry->flags & ENTRY_STRUCTURE)
+            continue;
+        bool fresh = load_relaxed(&store_cell(txn->store, entry->cell)->flags) & CELL_FRESH;
+        if (!(fresh ? check_fresh(txn, entry) : check_target(txn, entry, entry->cell)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- linking ---------------------------------------------------------------------------- */
+
+/* The structure's version carries a difference until now. */
+static void settle_count(struct txn *txn, region_ref cell, struct version *version)
+{
+    uint64_t count, change;
+    memcpy(&count, head_of(txn, cell)->payload, sizeof count);
+    memcpy(&change, version->payload, sizeof change);
+    count += change;
+    memcpy(version->payload, &count, sizeof count);
+}
+
+static void link_version(struct txn *txn, struct pending pending, uint64_t ts)
+{
+    struct store *store = txn->store;
+    struct cell *cell = store_cell(store, pending.cell);
+    struct version *version = store_version(store, pending.version);
+    uint16_t flags = load_relaxed(&cell->flags);
+    if (flags & CELL_STRUCTURE)
+        settle_count(txn, pending.cell, version);
+    put_relaxed(&version->prev, load_relaxed(&cell->head));
+    put_relaxed(&version->ts, ts);
+    if (flags & CELL_FRESH) {
+        /* Not ours alone from here on; into the list first and the index last, so that a
+         * key which can be found can also be walked to. */
+        put_relaxed(&cell->flags, flags & (uint16_t)~CELL_FRESH);
+        variable_append(store, pending.cell);
+    }
+    put_release(&cell->head, pending.version); /* Pairs with `visible` in txn.c. */
+    if (flags & CELL_FRESH)
+        index_insert(store, pending.cell);
+}
+
+static void note_recent(struct region *region, region_ref cell)
+{
+    uint64_t count = load_relaxed(&region->recent_count);
+    put_relaxed(&region->recent[count % RECENT_CELLS], cell);
+    put_release(&region->recent_count, count + 1); /* Pairs with check_outside. */
+}
+
+static void note_history(struct store *store, struct pending pending)
+{
+    const struct version *version = store_version(store, pending.version);
+    region_ref old = load_relaxed(&version->prev);
+    if (old != 0)
+        history_superseded(store, pending.cell, old);
+    else if (!version_live(version))
+        history_mark(store, pending.cell);
+}
+
+/* Links everything, moves the clock, and puts the old versions on record. */
+static void publish(struct txn *txn)
+{
+    struct store *store = txn->store;
+    struct region *region = store->region;
+    struct slot *slot = txn->slot;
+    struct pending *pending = txn_pending(txn);
+    uint32_t count = load_relaxed(&slot->pending_count);
+    uint64_t ts = load_relaxed(&region->clock) + 1;
+    /* Release: the pending array is complete.  Pairs with recover_unfinished. */
+    put_release(&region->linking, slot_number(store, slot) + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        if (pending[i].cell != 0) {
+            link_version(txn, pending[i], ts);
+            note_recent(region, pending[i].cell);
+        }
+    }
+    put_release(&region->clock, ts); /* THE commit point.  Pairs with slot_register. */
+    txn->committed = ts;
+    for (uint32_t i = 0; i < count; i++) {
+        if (pending[i].cell != 0)
+            note_history(store, pending[i]);
+        else if (pending[i].version != 0)
+            arena_free(store, slot, pending[i].version,
+                       version_bytes(store_version(store, pending[i].version)));
+    }
+    put_relaxed(&slot->pending_count, 0);
+    put_release(&region->linking, 0); /* Pairs with recover_unfinished. */
+}
+
+/* ---- the whole of it ------------------------------------------------------------------------ */
+
+static void count_commit(struct txn *txn, uint32_t written)
+{
+    struct slot_stats *stats = &txn->slot->stats;
+    bump_relaxed(written > 0 ? &stats->commits : &stats->read_only_commits, 1);
+    bump_relaxed(&stats->read_set[histogram_bucket(txn->count)], 1);
+    bump_relaxed(&stats->write_set[histogram_bucket(written)], 1);
+}
+
+static enum stm_status end_in_conflict(struct txn *txn)
+{
+    bump_relaxed(&txn->slot->stats.conflicts[txn->conflict.reason], 1);
+    return STM_CONFLICT;
+}
+
+static enum stm_status prepare(struct txn *txn)
+{
+    if (txn->prepared)
+        return STM_OK;
+    enum stm_status status = txn_prepare_structures(txn);
+    if (status != STM_OK)
+        return status;
+    history_prepare(txn->store, txn->slot);
+    txn->prepared = true;
+    return STM_OK;
+}
+
+/* With the commit lock; releases it. */
+static enum stm_status commit_locked(struct txn *txn, bool checked, uint64_t before)
+{
+    struct store *store = txn->store;
+    bool alone = load_relaxed(&store->region->clock) == txn->snapshot;
+    bool valid = alone || txn->flags & (TXN_SNAPSHOT | TXN_SERIAL) ||
+                 (checked ? check_recent(txn, before) : check_reads(txn));
+    if (!valid || !check_writes(txn)) {
+        lock_release(store);
+        txn->flags &= ~(uint32_t)TXN_SERIAL;
+        return end_in_conflict(txn);
+    }
+    uint32_t written = load_relaxed(&txn->slot->pending_count);
+    publish(txn);
+    count_commit(txn, written);
+    slot_unregister(txn->slot);
+    txn->snapshot = NO_SNAPSHOT;
+    history_sweep_some(store, txn->slot);
+    bool grow = index_crowded(store);
+    lock_release(store);
+    txn->flags &= ~(uint32_t)TXN_SERIAL;
+    if (grow)
+        index_grow(store, txn->slot);
+    return STM_OK;
+}
+
+enum stm_status txn_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns)
+{
+    if (load_relaxed(&txn->slot->pending_count) == 0) {
+        count_commit(txn, 0);
+        return STM_OK;
+    }
+    enum stm_status status = prepare(txn);
+    if (status != STM_OK)
+        return status;
+    bool checked = false;
+    uint64_t before = 0;
+    if (!(txn->flags & TXN_SERIAL)) {
+        checked = txn->count > CHECK_INSIDE && !(txn->flags & TXN_SNAPSHOT) &&
+                  load_relaxed(&txn->store->region->clock) != txn->snapshot;
+        if (checked && !check_outside(txn, &before))
+            return end_in_conflict(txn);
+        status = may_sleep ? lock_acquire(txn->store, txn->slot, deadline_ns)
+                           : lock_try(txn->store, txn->slot);
+        if (status != STM_OK)
+            return status;
+    }
+    return commit_locked(txn, checked, before);
+}

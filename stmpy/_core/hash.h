@@ -1,0 +1,51 @@
+/* hash.h - the seeded hash of a key within a variable.
+ *
+ * Multiply-and-fold over 16 bytes at a time, in the family of Wang Yi's wyhash.  The
+ * seed is drawn per region, so that nobody outside can choose keys that collide.
+ */
+#ifndef STMPY_HASH_H
+#define STMPY_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline uint64_t hash_fold(uint64_t a, uint64_t b)
+{
+    __extension__ typedef unsigned __int128 wide;
+    wide product = (wide)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t hash_load(const uint8_t *bytes, size_t count)
+{
+    uint64_t word = 0;
+    memcpy(&word, bytes, count);
+    return word;
+}
+
+/* The upper and lower half of up to 16 bytes: they may overlap, which is harmless
+ * because the length takes part in the result. */
+static inline uint64_t hash_bytes(const uint64_t seed[2], uint32_t variable, const uint8_t *bytes,
+                                  size_t length)
+{
+    uint64_t state = seed[0] ^ (0x9e3779b97f4a7c15u * variable) ^ length;
+    while (length > 16) {
+        state = hash_fold(hash_load(bytes, 8) ^ seed[1], hash_load(bytes + 8, 8) ^ state);
+        bytes += 16;
+        length -= 16;
+    }
+    uint64_t low, high = 0;
+    if (length >= 8) {
+        low = hash_load(bytes, 8);
+        high = hash_load(bytes + length - 8, 8);
+    } else if (length >= 4) {
+        low = hash_load(bytes, 4);
+        high = hash_load(bytes + length - 4, 4);
+    } else {
+        low = length ? hash_load(bytes, length) : 0;
+    }
+    return hash_fold(hash_fold(low ^ seed[1], high ^ state), 0xd6e8feb86659fd93u ^ seed[0]);
+}
+
+#endif

@@ -1,0 +1,279 @@
+/* history.c - pruning chains, removing dead cells, and limbo.
+ *
+ * Invariant: for every registered snapshot s that was not given up and every cell, the
+ * newest version with ts <= s is in the chain.
+ *   Why a version may be freed at once.  Let V's successor S have S.ts <= oldest.  Every
+ * registered snapshot stops at S or before, and slot.c guarantees that a snapshot not yet
+ * seen is not older than `oldest`: nobody can be on V or get there.
+ *   Why others wait in limbo.  A reader passes over versions newer than its snapshot, so it
+ * may stand on what is cut out of the middle.  It announced its epoch before it started;
+ * the block is tagged with the epoch at which it was unlinked, then the epoch moves on.
+ * When no slot shows that epoch or an older one, everybody who could have met it is gone.
+ *   A cell whose chain holds nothing but a tombstone reads as absent at every snapshot.
+ * Transactions remember cells, so it waits for them too, and CELL_DEAD makes those that
+ * still hold it start again.
+ */
+#include "history.h"
+
+#include "index.h"
+#include "variable.h"
+
+#define SWEEP_DEBT 16u
+#define SWEEP_EXTRA 8u
+#define HURRY 8u /* times as many cells per sweep while the history is over its limit */
+
+void history_prepare(struct store *store, struct slot *slot)
+{
+    for (int kind = 0; kind < LIMBO_KINDS; kind++) {
+        region_ref ref;
+        if (slot->spare_limbo[kind] == 0 &&
+            arena_alloc(store, slot, sizeof(struct limbo), &ref) == STM_OK)
+            slot->spare_limbo[kind] = ref;
+    }
+}
+
+/* ---- limbo -------------------------------------------------------------------------- */
+
+static struct limbo *limbo_room(struct store *store, struct slot *slot, enum limbo_kind kind)
+{
+    struct limbo_queue *queue = &store->region->limbo[kind];
+    struct limbo *youngest = queue->youngest ? store_at(store, queue->youngest) : NULL;
+    if (youngest != NULL && youngest->count + 2 <= LIMBO_ITEMS) /* a dead cell is two items */
+        return youngest;
+    region_ref ref = slot->spare_limbo[kind];
+    if (ref == 0)
+        return NULL;
+    slot->spare_limbo[kind] = 0;
+    struct limbo *fresh = store_at(store, ref);
+    put_relaxed(&fresh->link, 0);
+    fresh->count = 0;
+    if (youngest == NULL)
+        queue->oldest = ref;
+    else
+        put_relaxed(&youngest->link, ref);
+    queue->youngest = ref;
+    return fresh;
+}
+
+bool history_retire(struct store *store, struct slot *slot, enum limbo_kind kind, region_ref ref,
+                    size_t bytes)
+{
+    struct limbo *limbo = limbo_room(store, slot, kind);
+    if (limbo == NULL)
+        return false;
+    limbo->items[limbo->count].ref = ref;
+    limbo->items[limbo->count].bytes = (uint32_t)bytes;
+    limbo->tag = load_relaxed(&store->region->epoch);
+    limbo->count++;
+    return true;
+}
+
+static void forget_history(struct store *store, size_t bytes)
+{
+    bump_relaxed(&store->region->history_bytes, (uint64_t)0 - arena_rounded(bytes));
+}
+
+static void collect(struct store *store, struct slot *slot, enum limbo_kind kind, uint64_t safe)
+{
+    struct limbo_queue *queue = &store->region->limbo[kind];
+    while (queue->oldest != 0) {
+        region_ref ref = queue->oldest;
+        struct limbo *limbo = store_at(store, ref);
+        if (limbo->tag >= safe)
+            return;
+        while (limbo->count > 0) {
+            limbo->count--;
+            size_t bytes = limbo->items[limbo->count].bytes;
+            if (kind == LIMBO_VERSIONS)
+                forget_history(store, bytes);
+            arena_free(store, slot, limbo->items[limbo->count].ref, bytes);
+        }
+        if (ref == queue->youngest)
+            return;
+        queue->oldest = load_relaxed(&limbo->link);
+        arena_free(store, slot, ref, sizeof(struct limbo));
+    }
+}
+
+/* ---- one cell ----------------------------------------------------------------------- */
+
+static void free_tail(struct store *store, struct slot *slot, struct version *newest_kept)
+{
+    region_ref ref = load_relaxed(&newest_kept->prev);
+    put_relaxed(&newest_kept->prev, 0);
+    while (ref != 0) {
+        struct version *version = store_version(store, ref);
+        region_ref older = load_relaxed(&version->prev);
+        size_t bytes = version_bytes(version);
+        forget_history(store, bytes);
+        arena_free(store, slot, ref, bytes);
+        ref = older;
+    }
+}
+
+/* Drops what no snapshot needs.  Leaves versions in place if limbo has no room. */
+static void prune(struct store *store, struct slot *slot, const struct slots_view *view,
+                  struct cell *cell)
+{
+    region_ref head = load_relaxed(&cell->head);
+    if (head == 0)
+        return;
+    struct version *newer = store_version(store, head);
+    for (;;) {
+        uint64_t newer_ts = load_relaxed(&newer->ts);
+        if (newer_ts <= view->oldest) {
+            free_tail(store, slot, newer);
+            return;
+        }
+        region_ref ref = load_relaxed(&newer->prev);
+        if (ref == 0)
+            return;
+        struct version *version = store_version(store, ref);
+        if (slots_need(view, load_relaxed(&version->ts), newer_ts)) {
+            newer = version;
+            continue;
+        }
+        if (limbo_room(store, slot, LIMBO_VERSIONS) == NULL)
+            return;
+        /* Release: a reader that misses the version sees that it was given up.  Pairs
+         * with the acquire loads of the reader's walk. */
+        put_release(&newer->prev, load_relaxed(&version->prev));
+        history_retire(store, slot, LIMBO_VERSIONS, ref, version_bytes(version));
+    }
+}
+
+/* True if the cell reads as absent at every snapshot. */
+static bool absent_for_all(const struct store *store, const struct cell *cell)
+{
+    region_ref head = load_relaxed(&cell->head);
+    if (load_relaxed(&cell->flags) & CELL_STRUCTURE)
+        return false;
+    if (head == 0)
+        return true;
+    const struct version *version = store_version(store, head);
+    return !version_live(version) && load_relaxed(&version->prev) == 0;
+}
+
+static void bury(struct store *store, struct slot *slot, region_ref ref)
+{
+    struct cell *cell = store_cell(store, ref);
+    region_ref tombstone = load_relaxed(&cell->head);
+    /* Release: who finds the cell through its read set sees the mark or an older, valid
+     * state; commits look under the lock. */
+    put_release(&cell->flags, load_relaxed(&cell->flags) | CELL_DEAD);
+    index_remove(store, ref);
+    variable_remove(store, ref);
+    if (tombstone != 0)
+        history_retire(store, slot, LIMBO_CELLS, tombstone,
+                       version_bytes(store_version(store, tombstone)));
+    history_retire(store, slot, LIMBO_CELLS, ref, cell_bytes(cell));
+}
+
+/* ---- the dirty queue ---------------------------------------------------------------- */
+
+void history_mark(struct store *store, region_ref ref)
+{
+    struct region *region = store->region;
+    struct cell *cell = store_cell(store, ref);
+    uint16_t flags = load_relaxed(&cell->flags);
+    if (flags & CELL_QUEUED)
+        return;
+    put_relaxed(&cell->flags, flags | CELL_QUEUED);
+    cell->dirty_next = 0;
+    if (region->dirty_first == 0)
+        region->dirty_first = ref;
+    else
+        store_cell(store, region->dirty_last)->dirty_next = ref;
+    region->dirty_last = ref;
+    region->dirty_count++;
+}
+
+static region_ref unqueue(struct store *store)
+{
+    struct region *region = store->region;
+    region_ref ref = region->dirty_first;
+    if (ref == 0)
+        return 0;
+    struct cell *cell = store_cell(store, ref);
+    region->dirty_first = cell->dirty_next;
+    region->dirty_count--;
+    put_relaxed(&cell->flags, load_relaxed(&cell->flags) & (uint16_t)~CELL_QUEUED);
+    return ref;
+}
+
+void history_superseded(struct store *store, region_ref cell, region_ref old)
+{
+    struct region *region = store->region;
+    bump_relaxed(&region->history_bytes,
+                 arena_rounded(version_bytes(store_version(store, old))));
+    region->sweep_debt++;
+    history_mark(store, cell);
+}
+
+static void sweep_cell(struct store *store, struct slot *slot, const struct slots_view *view,
+                       region_ref ref)
+{
+    struct cell *cell = store_cell(store, ref);
+    prune(store, slot, view, cell);
+    if (absent_for_all(store, cell)) {
+        if (limbo_room(store, slot, LIMBO_CELLS) != NULL)
+            bury(store, slot, ref);
+        else
+            history_mark(store, ref);
+        return;
+    }
+    const struct version *head = store_version(store, load_relaxed(&cell->head));
+    if (load_relaxed(&head->prev) != 0 || !version_live(head))
+        history_mark(store, ref);
+}
+
+static void sweep(struct store *store, struct slot *slot, uint64_t cells)
+{
+    struct region *region = store->region;
+    struct slots_view view;
+    slots_look(store, &view);
+    put_release(&region->maintaining, 1); /* Pairs with recover_unfinished. */
+    collect(store, slot, LIMBO_VERSIONS, view.min_reading);
+    collect(store, slot, LIMBO_CELLS, view.min_txn);
+    if (cells > region->dirty_count)
+        cells = region->dirty_count;
+    for (uint64_t i = 0; i < cells; i++)
+        sweep_cell(store, slot, &view, unqueue(store));
+    region->evict_after -= cells < region->evict_after ? cells : region->evict_after;
+    region->sweep_debt = 0;
+    /* Sequentially consistent: all unlinking stores come before the next look at the
+     * slots.  Pairs with slot_read_begin. */
+    put_seq_cst(&region->epoch, load_relaxed(&region->epoch) + 1);
+    put_release(&region->maintaining, 0); /* Pairs with recover_unfinished. */
+}
+
+/* Every cell gets its turn between two evictions, so that no snapshot is given up while
+ * there is history that nobody needs; and the dead go first. */
+static void keep_to_limit(struct store *store)
+{
+    struct region *region = store->region;
+    if (load_relaxed(&region->history_bytes) <= region->history_limit) {
+        region->evict_after = region->dirty_count;
+        return;
+    }
+    if (region->evict_after == 0 && (slot_reap(store) > 0 || slots_evict_oldest(store)))
+        region->evict_after = region->dirty_count;
+}
+
+void history_sweep_some(struct store *store, struct slot *slot)
+{
+    struct region *region = store->region;
+    if (region->sweep_debt < SWEEP_DEBT)
+        return;
+    bool over = load_relaxed(&region->history_bytes) > region->history_limit;
+    sweep(store, slot, (2 * region->sweep_debt + SWEEP_EXTRA) * (over ? HURRY : 1));
+    keep_to_limit(store);
+}
+
+void history_sweep_all(struct store *store, struct slot *slot, bool evict)
+{
+    sweep(store, slot, store->region->dirty_count);
+    if (!evict || !slots_evict_oldest(store))
+        return;
+    sweep(store, slot, store->region->dirty_count);
+}

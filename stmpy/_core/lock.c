@@ -1,0 +1,153 @@
+/* lock.c - the futex word of the commit lock.
+ *
+ *     word = 0                                          free
+ *     word = generation << 14 | (slot + 1) << 1 | waiters   owned
+ *
+ * Invariant: who sets the word from free to its own name owns the lock until it stores
+ * free.  A waiter sets the waiters bit before it sleeps and whoever releases looks at the
+ * bit in the same exchange, so nobody sleeps on a free lock.  A dead owner is found by its
+ * process; only the waiter whose compare-and-swap replaces that very name takes over, and
+ * the generation keeps a slot that was claimed anew from looking like its dead predecessor.
+ * What the dead owner left is repaired under the lock before anybody uses it.
+ */
+#include "lock.h"
+
+#include "recover.h"
+
+#define LOCK_WAITERS 1u
+#define SPINS 100
+#define OWNER_CHECK_NS 20000000u /* how long a sleeper trusts that the owner is alive */
+
+static uint32_t lock_name(const struct store *store, const struct slot *slot)
+{
+    return slot->generation << 14 | (slot_number(store, slot) + 1) << 1;
+}
+
+static struct slot *lock_owner(const struct store *store, uint32_t word)
+{
+    return &store_slots(store)[(word >> 1 & 0x1fff) - 1];
+}
+
+static bool take(struct store *store, uint32_t mine)
+{
+    uint32_t expected = 0;
+    shared_u32 *word = &store->region->lock;
+    /* Pairs with lock_release: what the last owner wrote is seen. */
+    return load_relaxed(word) == 0 && cas_acq_rel(word, &expected, mine);
+}
+
+static bool must_let_pass(const struct store *store, const struct slot *slot)
+{
+    uint32_t urgent = load_relaxed(&store->region->urgent);
+    return urgent != 0 && urgent != slot_number(store, slot) + 1;
+}
+
+enum stm_status lock_try(struct store *store, struct slot *slot)
+{
+    uint32_t mine = lock_name(store, slot);
+    for (int spin = 0; spin < SPINS; spin++) {
+        if (!must_let_pass(store, slot) && take(store, mine)) {
+            recover_unfinished(store, slot);
+            return STM_OK;
+        }
+        platform_pause();
+    }
+    return STM_BUSY;
+}
+
+/* Takes the lock from an owner whose process has ended. */
+static bool take_over(struct store *store, struct slot *slot, uint32_t word)
+{
+    if (word == 0 || !slot_dead(lock_owner(store, word)))
+        return false;
+    uint32_t mine = lock_name(store, slot) | LOCK_WAITERS;
+    /* Pairs with the dead owner's last stores, which its death made visible. */
+    return cas_acq_rel(&store->region->lock, &word, mine);
+}
+
+/* An urgent slot whose process has ended must not hold up the others. */
+static void forget_dead_urgent(struct store *store)
+{
+    uint32_t urgent = load_relaxed(&store->region->urgent);
+    if (urgent != 0 && slot_dead(&store_slots(store)[urgent - 1]))
+        cas_acq_rel(&store->region->urgent, &urgent, 0); /* Pairs with must_let_pass. */
+}
+
+static uint64_t nap(uint64_t now, uint64_t deadline)
+{
+    uint64_t left = deadline - now;
+    return left < OWNER_CHECK_NS ? left : OWNER_CHECK_NS;
+}
+
+/* Sleeps until the urgent block has got the lock. */
+static enum platform_wait wait_to_pass(struct store *store, struct slot *slot, uint64_t ns)
+{
+    uint32_t urgent = load_relaxed(&store->region->urgent);
+    if (urgent == 0 || urgent == slot_number(store, slot) + 1)
+        return PLATFORM_WOKEN;
+    return platform_futex_wait(&store->region->urgent, urgent, ns);
+}
+
+static enum platform_wait wait_for_owner(struct store *store, uint64_t ns)
+{
+    shared_u32 *word = &store->region->lock;
+    uint32_t seen = load_relaxed(word);
+    if (seen == 0)
+        return PLATFORM_WOKEN;
+    if (!(seen & LOCK_WAITERS)) {
+        /* Pairs with the exchange in lock_release, which then wakes us. */
+        if (!cas_acq_rel(word, &seen, seen | LOCK_WAITERS))
+            return PLATFORM_WOKEN;
+        seen |= LOCK_WAITERS;
+    }
+    return platform_futex_wait(word, seen, ns);
+}
+
+enum stm_status lock_acquire(struct store *store, struct slot *slot, uint64_t deadline_ns)
+{
+    uint32_t mine = lock_name(store, slot);
+    for (;;) {
+        bool passing = must_let_pass(store, slot);
+        if (!passing && take(store, mine))
+            break;
+        uint64_t now = platform_now_ns();
+        if (now >= deadline_ns)
+            return STM_TIMED_OUT;
+        enum platform_wait woken = passing ? wait_to_pass(store, slot, nap(now, deadline_ns))
+                                           : wait_for_owner(store, nap(now, deadline_ns));
+        /* Others may sleep as we did, so from now on we own the lock with the bit set. */
+        mine |= LOCK_WAITERS;
+        if (woken == PLATFORM_INTERRUPTED)
+            return STM_INTERRUPTED;
+        if (woken == PLATFORM_TIMED_OUT) {
+            forget_dead_urgent(store);
+            if (take_over(store, slot, load_relaxed(&store->region->lock)))
+                break;
+        }
+    }
+    recover_unfinished(store, slot);
+    return STM_OK;
+}
+
+enum stm_status lock_acquire_urgently(struct store *store, struct slot *slot, uint64_t deadline_ns)
+{
+    shared_u32 *urgent = &store->region->urgent;
+    uint32_t mine = slot_number(store, slot) + 1, expected = 0;
+    /* One block at a time is urgent; a second one waits in line with the others.  Pairs
+     * with must_let_pass, which may see it late: that only costs time. */
+    bool announced = cas_acq_rel(urgent, &expected, mine);
+    enum stm_status status = lock_acquire(store, slot, deadline_ns);
+    if (announced) {
+        put_release(urgent, 0); /* Pairs with must_let_pass. */
+        platform_futex_wake(urgent, INT32_MAX);
+    }
+    return status;
+}
+
+void lock_release(struct store *store)
+{
+    shared_u32 *word = &store->region->lock;
+    /* Pairs with the compare-and-swaps that take the lock. */
+    if (exchange_acq_rel(word, 0) & LOCK_WAITERS)
+        platform_futex_wake(word, 1);
+}

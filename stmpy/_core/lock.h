@@ -1,0 +1,27 @@
+/* lock.h - the commit lock: one owner among all threads of all processes.
+ *
+ * A futex word that names its owner's slot, so that the next one notices a dead owner and
+ * repairs what it left (recover.h).  Short spinning, then sleeping: never a pure spin lock.
+ * A serial block announces itself as urgent, and ordinary commits let it pass.
+ */
+#ifndef STMPY_LOCK_H
+#define STMPY_LOCK_H
+
+#include "slot.h"
+
+/* Takes the lock if that takes about a microsecond at most, else STM_BUSY. */
+enum stm_status lock_try(struct store *store, struct slot *slot);
+
+/* Takes the lock, sleeping until `deadline_ns` (of platform_now_ns) if need be.  Not to
+ * be called while attached to an interpreter.  STM_INTERRUPTED after a signal,
+ * STM_TIMED_OUT at the deadline. */
+enum stm_status lock_acquire(struct store *store, struct slot *slot, uint64_t deadline_ns);
+
+/* As lock_acquire, ahead of every block that is not serial. */
+enum stm_status lock_acquire_urgently(struct store *store, struct slot *slot, uint64_t deadline_ns);
+
+void lock_release(struct store *store);
+
+#define NO_DEADLINE UINT64_MAX
+
+#endif

@@ -1,0 +1,89 @@
+/* platform.h - the one door to atomics, time, sleeping threads and processes.
+ *
+ * Everything in the core that another thread can observe passes through here, so
+ * that a test build can put a scheduler behind `platform_step` and decide who runs
+ * between any two shared accesses.  Memory orders are part of the names; the place
+ * that uses one says what it pairs with.
+ */
+#ifndef STMPY_PLATFORM_H
+#define STMPY_PLATFORM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef _Atomic uint32_t shared_u32;
+typedef _Atomic uint64_t shared_u64;
+
+#ifdef STMPY_SIM
+void platform_step(void);
+#else
+static inline void platform_step(void) {}
+#endif
+
+#define load_relaxed(p) (platform_step(), atomic_load_explicit((p), memory_order_relaxed))
+#define load_acquire(p) (platform_step(), atomic_load_explicit((p), memory_order_acquire))
+#define load_seq_cst(p) (platform_step(), atomic_load_explicit((p), memory_order_seq_cst))
+#define put_relaxed(p, v) (platform_step(), atomic_store_explicit((p), (v), memory_order_relaxed))
+#define put_release(p, v) (platform_step(), atomic_store_explicit((p), (v), memory_order_release))
+#define put_seq_cst(p, v) (platform_step(), atomic_store_explicit((p), (v), memory_order_seq_cst))
+#define exchange_acq_rel(p, v) \
+    (platform_step(), atomic_exchange_explicit((p), (v), memory_order_acq_rel))
+#define add_relaxed(p, v) (platform_step(), atomic_fetch_add_explicit((p), (v), memory_order_relaxed))
+#define or_acq_rel(p, v) (platform_step(), atomic_fetch_or_explicit((p), (v), memory_order_acq_rel))
+#define cas_acq_rel(p, expected, desired)                                                 \
+    (platform_step(),                                                                     \
+     atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel, \
+                                             memory_order_acquire))
+
+/* A counter that one thread writes and others may read at any time: a plain add
+ * without a locked instruction. */
+#define bump_relaxed(p, n)                                                   \
+    atomic_store_explicit((p),                                               \
+                          atomic_load_explicit((p), memory_order_relaxed) + (n), \
+                          memory_order_relaxed)
+
+/* Tells the processor that this is a wait loop. */
+static inline void platform_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__("yield" ::: "memory");
+#endif
+}
+
+enum platform_wait {
+    PLATFORM_WOKEN,       /* woken, or the word had changed already */
+    PLATFORM_TIMED_OUT,   /* the time is up */
+    PLATFORM_INTERRUPTED, /* a signal arrived in this thread */
+};
+
+/* Sleeps while *word == expected, at most `timeout_ns` nanoseconds.  The word may
+ * lie in memory shared between processes.  May wake for no reason. */
+enum platform_wait platform_futex_wait(shared_u32 *word, uint32_t expected, uint64_t timeout_ns);
+
+/* Wakes up to `count` threads that sleep on the word, in any process. */
+void platform_futex_wake(shared_u32 *word, int count);
+
+/* Nanoseconds of a clock that never goes back. */
+uint64_t platform_now_ns(void);
+
+/* This process, as other processes sharing a region know it. */
+uint32_t platform_process_id(void);
+
+/* The start time of a process in the kernel's ticks; 0 if it can't be known.  With
+ * the id it names a process even after the id was given to another one. */
+uint64_t platform_process_start(uint32_t pid);
+
+/* False once the process has ended, also when nobody has collected its exit yet. */
+bool platform_process_alive(uint32_t pid, uint64_t start);
+
+/* An id of the calling thread that is unique on this machine while it lives. */
+uint64_t platform_thread_id(void);
+
+/* Fills `out` with bytes nobody can guess; false if the system has none. */
+bool platform_random(void *out, size_t bytes);
+
+#endif

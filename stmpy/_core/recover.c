@@ -1,0 +1,127 @@
+/* recover.c - finishing what a dead owner of the commit lock began.
+ *
+ * Invariant: running it again after dying anywhere in it gives the same result, because
+ * every step looks at the region and not at what an earlier step did, and because a block
+ * is taken off its record before it is freed.  `linking` and `maintaining` are cleared last.
+ *   Links that count are the indexes of versions (`head`, `prev`), of cells (`next`) and of
+ * the variables' lists (`first`, `var_next`): each changes by one store.  The dirty queue,
+ * the backward links and the amount of history are made anew from them.
+ */
+#include "recover.h"
+
+#include "history.h"
+#include "index.h"
+#include "variable.h"
+
+static void roll_back(struct store *store, struct slot *slot, struct pending *pending)
+{
+    region_ref ref = pending->version;
+    if (ref == 0 || pending->cell == 0)
+        return;
+    struct cell *cell = store_cell(store, pending->cell);
+    struct version *version = store_version(store, ref);
+    if (load_relaxed(&cell->head) == ref)
+        put_release(&cell->head, load_relaxed(&version->prev)); /* Pairs with `visible`. */
+    if (load_relaxed(&cell->flags) & CELL_FRESH)
+        return; /* never linked: slot_discard_pending frees both */
+    /* A reader may be passing over the version, so it is not freed here. */
+    pending->version = 0;
+    history_retire(store, slot, LIMBO_VERSIONS, ref, version_bytes(version));
+}
+
+/* The pending array of the dead owner: its commit is undone, or done already. */
+static void finish_commit(struct store *store, struct slot *slot, struct slot *dead)
+{
+    struct pending *pending = store_at(store, load_relaxed(&dead->pending_block));
+    uint32_t count = load_relaxed(&dead->pending_count);
+    uint64_t clock = load_relaxed(&store->region->clock);
+    bool published = false;
+    for (uint32_t i = 0; i < count && !published; i++) {
+        published = pending[i].cell != 0 && pending[i].version != 0 &&
+                    load_relaxed(&store_version(store, pending[i].version)->ts) <= clock;
+    }
+    for (uint32_t i = 0; i < count && !published; i++)
+        roll_back(store, slot, &pending[i]);
+    if (published)
+        put_relaxed(&dead->pending_count, 0);
+}
+
+/* A dead cell whose owner did not get to the end of unlinking it. */
+static void finish_burial(struct store *store, struct slot *slot, region_ref ref)
+{
+    index_remove(store, ref);
+    variable_remove(store, ref);
+    history_retire(store, slot, LIMBO_CELLS, ref, cell_bytes(store_cell(store, ref)));
+}
+
+static uint64_t chain_history(const struct store *store, const struct cell *cell)
+{
+    uint64_t bytes = 0;
+    region_ref ref = load_relaxed(&cell->head);
+    if (ref != 0)
+        ref = load_relaxed(&store_version(store, ref)->prev);
+    while (ref != 0) {
+        const struct version *version = store_version(store, ref);
+        bytes += arena_rounded(version_bytes(version));
+        ref = load_relaxed(&version->prev);
+    }
+    return bytes;
+}
+
+static uint64_t limbo_history(const struct store *store)
+{
+    uint64_t bytes = 0;
+    region_ref ref = store->region->limbo[LIMBO_VERSIONS].oldest;
+    while (ref != 0) {
+        const struct limbo *limbo = store_at(store, ref);
+        for (uint32_t i = 0; i < limbo->count; i++)
+            bytes += arena_rounded(limbo->items[i].bytes);
+        ref = load_relaxed(&limbo->link);
+    }
+    return bytes;
+}
+
+static uint64_t rebuild_cell(struct store *store, region_ref ref)
+{
+    struct cell *cell = store_cell(store, ref);
+    put_relaxed(&cell->flags, load_relaxed(&cell->flags) & (uint16_t)~CELL_QUEUED);
+    uint64_t bytes = chain_history(store, cell);
+    region_ref head = load_relaxed(&cell->head);
+    if (bytes > 0 || head == 0 || !version_live(store_version(store, head)))
+        history_mark(store, ref);
+    return bytes;
+}
+
+static uint64_t rebuild_variable(struct store *store, struct slot *slot, region_ref ref)
+{
+    struct variable *variable = store_variable(store, ref);
+    variable_repair(store, ref);
+    uint64_t bytes = rebuild_cell(store, variable->structure);
+    for (region_ref at = load_relaxed(&variable->first), next; at != 0; at = next) {
+        next = load_relaxed(&store_cell(store, at)->var_next);
+        if (load_relaxed(&store_cell(store, at)->flags) & CELL_DEAD)
+            finish_burial(store, slot, at);
+        else
+            bytes += rebuild_cell(store, at);
+    }
+    return bytes;
+}
+
+void recover_repair(struct store *store, struct slot *slot)
+{
+    struct region *region = store->region;
+    uint32_t linking = load_relaxed(&region->linking);
+    history_prepare(store, slot);
+    if (linking != 0)
+        finish_commit(store, slot, &store_slots(store)[linking - 1]);
+    region->dirty_first = region->dirty_last = 0;
+    region->dirty_count = 0;
+    uint64_t bytes = limbo_history(store);
+    region_ref ref = load_relaxed(&region->variables);
+    for (; ref != 0; ref = load_relaxed(&store_variable(store, ref)->next))
+        bytes += rebuild_variable(store, slot, ref);
+    put_relaxed(&region->history_bytes, bytes);
+    put_release(&region->maintaining, 0); /* Pairs with recover_unfinished. */
+    put_release(&region->linking, 0);     /* Pairs with recover_unfinished. */
+    slot_reap(store);
+}

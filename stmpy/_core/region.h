@@ -1,0 +1,243 @@
+/* region.h - the layout of the bytes that all participants share.
+ *
+ *     | header | slots[REGION_SLOTS] | arena ... max_bytes |
+ *
+ * A region is a memory file mapped MAP_SHARED.  Nothing in it is a pointer: blocks are
+ * named by `region_ref`, their offset in units of 16 bytes, so that every process sees
+ * the same bytes wherever it maps them.  The sizes are those of a sparse file: memory is
+ * used by the pages that were written.
+ */
+#ifndef STMPY_REGION_H
+#define STMPY_REGION_H
+
+#include "platform.h"
+
+#include <stdalign.h>
+
+typedef uint32_t region_ref; /* offset / 16; 0 is no block */
+
+#define REGION_MAGIC 0x3159504d54533130u
+#define REGION_LAYOUT 1u
+#define REGION_SLOTS 4096u
+#define REGION_LINE 64 /* bytes of a cache line: what different threads write stays apart */
+
+#define NO_SNAPSHOT 0 /* the clock starts at 1, so that zeroed memory is an idle slot */
+
+/* ---- arena -------------------------------------------------------------------- */
+
+#define ARENA_CLASSES 84u /* 16 steps of 16 bytes, then 4 per doubling up to 32 MiB */
+
+/* Every block starts with two words that are only ever accessed atomically: the free
+ * lists live in them, and a thread that lost a race may still look at them. */
+struct block {
+    shared_u32 link;  /* next free block of the same batch */
+    shared_u32 batch; /* next batch, in the first block of a batch on a shared stack */
+};
+
+struct arena {
+    alignas(REGION_LINE) shared_u64 top;                   /* bytes of the file handed out so far */
+    alignas(REGION_LINE) shared_u64 stacks[ARENA_CLASSES]; /* first batch | tag << 32 */
+    shared_u64 retired_bytes; /* net bytes allocated by slots that were given back */
+};
+
+/* What a slot keeps in hand of one size class. */
+struct magazine {
+    region_ref head; /* Owned by the slot: a list linked by block.link */
+    uint32_t count;  /* Owned by the slot */
+};
+
+/* ---- keys and values ---------------------------------------------------------- */
+
+enum version_flags {
+    VERSION_TOMBSTONE = 1, /* the key is absent from here on */
+    VERSION_MUTABLE = 2,   /* the decoded value can be changed in place */
+};
+
+/* One committed value of one key.  Immutable after publish, except `prev`. */
+struct version {
+    shared_u32 prev;   /* the older version; Protected by the commit lock */
+    shared_u32 site;   /* the block of code that wrote it */
+    shared_u64 ts;     /* commit number; set under the commit lock before publishing */
+    uint32_t shape;    /* bytes of payload << 3 | enum version_flags */
+    uint8_t payload[]; /* CBOR; in a structure cell the number of live keys as uint64_t */
+};
+
+#define VERSION_FLAG_BITS 3
+
+static inline uint32_t version_length(const struct version *version)
+{
+    return version->shape >> VERSION_FLAG_BITS;
+}
+
+static inline size_t version_bytes(const struct version *version)
+{
+    return offsetof(struct version, payload) + version_length(version);
+}
+
+static inline bool version_live(const struct version *version)
+{
+    return (version->shape & VERSION_TOMBSTONE) == 0;
+}
+
+enum cell_flags {
+    CELL_DEAD = 1,      /* unlinked: whoever still holds it must start again */
+    CELL_QUEUED = 2,    /* in the dirty queue */
+    CELL_STRUCTURE = 4, /* the structure cell of its variable: in no index */
+    CELL_FRESH = 8,     /* made by a block that has not committed: in no list */
+};
+
+/* One key of one variable.  Identity is Immutable after publish. */
+struct cell {
+    shared_u32 next;      /* in the index; Protected by the commit lock */
+    shared_u32 head;      /* newest version; Protected by the commit lock */
+    uint32_t variable;    /* ref of struct variable; 0 in a sentinel of the index */
+    uint32_t order;       /* place in the index: reversed hash, lowest bit set */
+    shared_u32 var_next;  /* in the variable's list; Protected by the commit lock */
+    uint32_t var_prev;    /* Protected by the commit lock */
+    uint32_t dirty_next;  /* Protected by the commit lock */
+    uint16_t key_length;  /* bytes of key */
+    _Atomic uint16_t flags; /* enum cell_flags; Protected by the commit lock */
+    uint8_t key[];        /* CBOR in canonical form */
+};
+
+static inline size_t cell_bytes(const struct cell *cell)
+{
+    return offsetof(struct cell, key) + cell->key_length;
+}
+
+/* The first fields of struct cell: where a bucket of the index begins in the list. */
+struct sentinel {
+    shared_u32 next;   /* Protected by the commit lock */
+    shared_u32 linked; /* 1 once it is in the list */
+    uint32_t variable; /* 0 */
+    uint32_t order;    /* reversed bucket number, lowest bit clear; set before linked */
+};
+
+/* One named variable: its keys in order of insertion. */
+struct variable {
+    shared_u32 next;      /* older variable; Immutable after publish */
+    shared_u32 first;     /* first cell; Protected by the commit lock */
+    uint32_t last;        /* last cell; Protected by the commit lock */
+    uint32_t structure;   /* cell that carries the number of live keys; Immutable after publish */
+    uint32_t name_length; /* bytes */
+    uint32_t kind;        /* what the binding made of it; Immutable after publish */
+    uint8_t name[];       /* UTF-8 */
+};
+
+/* ---- threads ------------------------------------------------------------------- */
+
+enum slot_state { SLOT_FREE, SLOT_CLAIMED };
+
+struct pending {
+    region_ref cell;    /* the key written */
+    region_ref version; /* Owned until published */
+};
+
+#define HISTOGRAM_BUCKETS 16u /* bucket b counts values in [2^(b-1), 2^b); bucket 0 counts 0 */
+#define STAT_REASONS 8u       /* room for enum conflict_reason */
+
+/* Counters of one thread.  Written by that thread alone, read by anyone. */
+struct slot_stats {
+    shared_u64 commits;               /* blocks committed, writing ones */
+    shared_u64 read_only_commits;     /* blocks that wrote nothing */
+    shared_u64 aborts;                /* blocks left by an exception */
+    shared_u64 serial;                /* attempts in serial mode */
+    shared_u64 conflicts[STAT_REASONS];
+    shared_u64 attempts[HISTOGRAM_BUCKETS];  /* attempts per committed block */
+    shared_u64 read_set[HISTOGRAM_BUCKETS];  /* entries per committed block */
+    shared_u64 write_set[HISTOGRAM_BUCKETS]; /* entries per committed block */
+    shared_u64 allocated_bytes;       /* of the arena, minus what this slot freed */
+};
+
+/* Blocks that were unlinked and may still be looked at; freed when their epoch passed:
+ * versions when every read operation, cells when every transaction of that time is over. */
+enum limbo_kind { LIMBO_VERSIONS, LIMBO_CELLS, LIMBO_KINDS };
+
+#define LIMBO_ITEMS 62u
+struct limbo {
+    shared_u32 link;  /* next younger limbo block; Protected by the commit lock */
+    shared_u32 batch; /* as in struct block */
+    uint32_t count;   /* Protected by the commit lock */
+    uint32_t padding;
+    uint64_t tag;     /* epoch of the youngest item; Protected by the commit lock */
+    struct {
+        region_ref ref;
+        uint32_t bytes;
+    } items[LIMBO_ITEMS];
+};
+
+struct limbo_queue {
+    region_ref oldest, youngest; /* Protected by the commit lock */
+};
+
+/* One thread of one interpreter of one process, at work on this region. */
+struct slot {
+    alignas(REGION_LINE) shared_u32 state; /* enum slot_state */
+    uint32_t pid;                /* Protected by `state` */
+    uint64_t start;              /* Protected by `state`: start time of the process */
+    uint64_t interpreter;        /* Protected by `state` */
+    uint64_t thread;             /* Protected by `state` */
+    uint32_t generation;         /* Protected by `state`: counts the claims */
+
+    alignas(REGION_LINE) shared_u64 snapshot; /* NO_SNAPSHOT while not in a block */
+    shared_u64 reading;          /* epoch of the read operation that is running, or 0 */
+    shared_u64 txn_epoch;        /* epoch at the start of a read-write transaction, or 0 */
+    shared_u64 evicted;          /* the snapshot that was given up, or 0 */
+
+    alignas(REGION_LINE) shared_u32 pending_block; /* Owned: array of struct pending */
+    shared_u32 pending_count;    /* Owned */
+    uint32_t pending_room;       /* Owned */
+    region_ref spare_limbo[LIMBO_KINDS]; /* Owned: kept ready for use under the commit lock */
+
+    struct magazine magazines[ARENA_CLASSES]; /* Owned */
+    alignas(REGION_LINE) struct slot_stats stats;
+};
+
+/* ---- header -------------------------------------------------------------------- */
+
+#define INDEX_FIRST_BITS 8u
+#define INDEX_SEGMENTS 24u
+
+struct index {
+    shared_u32 bits;                     /* there are 2^bits buckets */
+    uint32_t ready;                      /* buckets below are linked; Protected by the commit lock */
+    uint64_t cells;                      /* Protected by the commit lock */
+    shared_u32 segments[INDEX_SEGMENTS]; /* arrays of struct sentinel; Immutable after publish */
+};
+
+#define RECENT_CELLS 1024u
+
+struct region {
+    uint64_t magic;          /* Immutable after publish */
+    uint32_t layout;         /* Immutable after publish */
+    uint32_t slot_bytes;     /* Immutable after publish: sizeof(struct slot) */
+    uint64_t bytes;          /* Immutable after publish: size of the file */
+    uint64_t history_limit;  /* Immutable after publish */
+    uint64_t hash_seed[2];   /* Immutable after publish */
+    uint8_t id[16];          /* Immutable after publish: random name of this region */
+
+    alignas(REGION_LINE) shared_u64 clock; /* number of the last commit: THE commit point */
+    alignas(REGION_LINE) shared_u32 lock;  /* the commit lock: see lock.c */
+    alignas(REGION_LINE) shared_u64 epoch; /* counts grace periods; starts at 1 */
+    shared_u32 slots_used;   /* slots at and above were never claimed */
+    shared_u32 closed;       /* the store was closed: waiters leave */
+    shared_u32 urgent;       /* slot + 1 of a serial block that takes the lock next, or 0 */
+
+    /* Protected by the commit lock from here on. */
+    alignas(REGION_LINE) shared_u32 linking; /* slot + 1 of a commit between first link and end */
+    shared_u32 maintaining;  /* lists are being edited: rebuild them if the owner died */
+    shared_u32 variables;    /* newest variable; read without the lock */
+    region_ref dirty_first, dirty_last;   /* cells that have history to prune */
+    uint64_t dirty_count;
+    uint64_t sweep_debt;     /* versions superseded since the last sweep */
+    uint64_t evict_after;    /* cells to sweep before a snapshot may be given up */
+    struct limbo_queue limbo[LIMBO_KINDS];
+    shared_u64 history_bytes; /* superseded versions that are still held */
+    struct index index;
+    shared_u64 recent_count; /* cells written by all commits so far */
+    shared_u32 recent[RECENT_CELLS]; /* the last of them, newest at recent_count - 1 */
+
+    struct arena arena;
+};
+
+#endif

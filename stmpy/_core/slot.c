@@ -1,0 +1,201 @@
+/* slot.c - claiming, registering, looking at and reaping slots.
+ *
+ * Invariant: whoever looks at the slots after moving the clock to c either sees the
+ * snapshot of a reader, or that reader's snapshot is at least c.  Safe because a reader
+ * stores its snapshot before it reads the clock again, the looker stores the clock before
+ * it reads the snapshots, and all four accesses are sequentially consistent: at least one
+ * of the two sees the other.
+ */
+#include "slot.h"
+
+#include <stdlib.h>
+
+static bool try_claim(struct slot *slot)
+{
+    uint32_t expected = SLOT_FREE;
+    /* Pairs with the release in slot_release: the slot comes with its empty lists. */
+    return load_relaxed(&slot->state) == SLOT_FREE &&
+           cas_acq_rel(&slot->state, &expected, SLOT_CLAIMED);
+}
+
+static void introduce(struct slot *slot, uint64_t interpreter)
+{
+    slot->pid = platform_process_id();
+    slot->start = platform_process_start(slot->pid);
+    slot->interpreter = interpreter;
+    slot->thread = platform_thread_id();
+    slot->generation++;
+}
+
+enum stm_status slot_claim(struct store *store, uint64_t interpreter, struct slot **out)
+{
+    struct slot *slots = store_slots(store);
+    shared_u32 *used = &store->region->slots_used;
+    uint32_t count = load_acquire(used);
+    for (uint32_t i = 0; i < count; i++) {
+        if (try_claim(&slots[i])) {
+            introduce(&slots[i], interpreter);
+            *out = &slots[i];
+            return STM_OK;
+        }
+    }
+    while (count < REGION_SLOTS) {
+        struct slot *slot = &slots[count];
+        if (!cas_acq_rel(used, &count, count + 1)) /* Pairs with itself: numbers are unique. */
+            continue;
+        put_release(&slot->state, SLOT_CLAIMED); /* Pairs with try_claim. */
+        introduce(slot, interpreter);
+        *out = slot;
+        return STM_OK;
+    }
+    return STM_NO_SLOT;
+}
+
+static void free_pending(struct store *store, struct slot *slot, struct pending pending)
+{
+    if (pending.version != 0)
+        arena_free(store, slot, pending.version,
+                   version_bytes(store_version(store, pending.version)));
+    if (pending.cell != 0) {
+        struct cell *cell = store_cell(store, pending.cell);
+        if (load_relaxed(&cell->flags) & CELL_FRESH)
+            arena_free(store, slot, pending.cell, cell_bytes(cell));
+    }
+}
+
+void slot_discard_pending(struct store *store, struct slot *slot)
+{
+    region_ref block = load_relaxed(&slot->pending_block);
+    uint32_t count = load_relaxed(&slot->pending_count);
+    /* Counting down first: after a death here nothing is freed twice. */
+    while (count > 0) {
+        struct pending *all = store_at(store, block);
+        struct pending last = all[--count];
+        put_relaxed(&slot->pending_count, count);
+        free_pending(store, slot, last);
+    }
+}
+
+void slot_release(struct store *store, struct slot *slot)
+{
+    slot_discard_pending(store, slot);
+    region_ref block = load_relaxed(&slot->pending_block);
+    if (block != 0) {
+        put_relaxed(&slot->pending_block, 0);
+        arena_free(store, slot, block, slot->pending_room * sizeof(struct pending));
+        slot->pending_room = 0;
+    }
+    slot_read_end(slot);
+    slot_unregister(slot);
+    arena_flush(store, slot);
+    uint64_t net = load_relaxed(&slot->stats.allocated_bytes);
+    put_relaxed(&slot->stats.allocated_bytes, 0);
+    add_relaxed(&store->region->arena.retired_bytes, net);
+    put_release(&slot->state, SLOT_FREE); /* Pairs with try_claim. */
+}
+
+bool slot_dead(const struct slot *slot)
+{
+    return !platform_process_alive(slot->pid, slot->start);
+}
+
+uint32_t slot_reap(struct store *store)
+{
+    uint32_t reaped = 0;
+    uint32_t count = load_acquire(&store->region->slots_used);
+    uint32_t self = platform_process_id();
+    for (uint32_t i = 0; i < count; i++) {
+        struct slot *slot = &store_slots(store)[i];
+        if (load_acquire(&slot->state) != SLOT_CLAIMED || slot->pid == self || !slot_dead(slot))
+            continue;
+        slot_release(store, slot);
+        reaped++;
+    }
+    return reaped;
+}
+
+uint64_t slot_register(struct store *store, struct slot *slot)
+{
+    shared_u64 *clock = &store->region->clock;
+    uint64_t now = load_acquire(clock); /* Pairs with commit_publish. */
+    for (;;) {
+        put_seq_cst(&slot->snapshot, now);       /* Pairs with slots_look's loads. */
+        uint64_t again = load_seq_cst(clock);    /* Pairs with slots_look's store. */
+        if (again == now)
+            return now;
+        now = again;
+    }
+}
+
+static int ascending(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+void slots_look(struct store *store, struct slots_view *view)
+{
+    struct region *region = store->region;
+    uint64_t clock = load_relaxed(&region->clock);
+    /* Stores the clock anew, sequentially consistent this time, because commits publish it
+     * with release only.  Pairs with slot_register's second load. */
+    put_seq_cst(&region->clock, clock);
+    view->oldest = clock;
+    view->min_reading = view->min_txn = UINT64_MAX;
+    view->count = 0;
+    uint32_t count = load_acquire(&region->slots_used);
+    for (uint32_t i = 0; i < count; i++) {
+        struct slot *slot = &store_slots(store)[i];
+        /* All pair with the reader's sequentially consistent store of the same field. */
+        uint64_t snapshot = load_seq_cst(&slot->snapshot);
+        uint64_t reading = load_seq_cst(&slot->reading);
+        uint64_t txn_epoch = load_seq_cst(&slot->txn_epoch);
+        if (reading != 0 && reading < view->min_reading)
+            view->min_reading = reading;
+        if (txn_epoch != 0 && txn_epoch < view->min_txn)
+            view->min_txn = txn_epoch;
+        if (snapshot == NO_SNAPSHOT)
+            continue;
+        if (snapshot < view->oldest)
+            view->oldest = snapshot;
+        if (load_seq_cst(&slot->evicted) != snapshot)
+            view->snapshots[view->count++] = snapshot;
+    }
+    if (view->min_txn > view->min_reading)
+        view->min_txn = view->min_reading;
+    qsort(view->snapshots, view->count, sizeof view->snapshots[0], ascending);
+}
+
+bool slots_need(const struct slots_view *view, uint64_t from, uint64_t to)
+{
+    uint32_t low = 0, high = view->count; /* the first snapshot >= from is in [low, high] */
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (view->snapshots[middle] < from)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < view->count && view->snapshots[low] < to;
+}
+
+bool slots_evict_oldest(struct store *store)
+{
+    struct slot *oldest = NULL;
+    uint64_t snapshot = UINT64_MAX;
+    uint32_t count = load_acquire(&store->region->slots_used);
+    for (uint32_t i = 0; i < count; i++) {
+        struct slot *slot = &store_slots(store)[i];
+        uint64_t its = load_seq_cst(&slot->snapshot);
+        if (its != NO_SNAPSHOT && its < snapshot && load_relaxed(&slot->evicted) != its) {
+            snapshot = its;
+            oldest = slot;
+        }
+    }
+    if (oldest == NULL)
+        return false;
+    /* Names the snapshot, so that a block that began meanwhile is not meant.  Pairs with
+     * slot_evicted: what is unlinked afterwards is stored with release after this. */
+    put_seq_cst(&oldest->evicted, snapshot);
+    return true;
+}

@@ -1,0 +1,185 @@
+/* store.c - making regions, and the list of those this process has mapped.
+ *
+ * Invariant: a store in the list has at least one handle.  The list is the only state of
+ * the process that is not in a region; a mutex guards it, which is never held while
+ * anything else is waited for and is made anew in the child after a fork.
+ */
+#include "store.h"
+
+#include "arena.h"
+#include "index.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct store *registry;     /* Protected by registry_lock */
+static uint64_t next_store_number; /* Protected by registry_lock */
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&registry_lock);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&registry_lock);
+}
+
+__attribute__((constructor)) static void survive_fork(void)
+{
+    pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+static size_t fixed_bytes(void)
+{
+    size_t header = (sizeof(struct region) + 4095) / 4096 * 4096;
+    return (header + REGION_SLOTS * sizeof(struct slot) + 4095) / 4096 * 4096;
+}
+
+/* Creates the file, sized but empty, and maps it. */
+static enum stm_status map_region(struct store *store, const char *name)
+{
+    store->file = memfd_create(name[0] ? name : "stmpy", MFD_CLOEXEC);
+    if (store->file < 0)
+        return STM_SYSTEM;
+    void *memory = MAP_FAILED;
+    if (ftruncate(store->file, (off_t)store->mapped_bytes) == 0)
+        memory = mmap(NULL, store->mapped_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                      store->file, 0);
+    if (memory == MAP_FAILED) {
+        int reason = errno;
+        close(store->file);
+        errno = reason;
+        return STM_SYSTEM;
+    }
+    store->region = memory;
+    return STM_OK;
+}
+
+static void unmap_region(struct store *store)
+{
+    munmap(store->region, store->mapped_bytes);
+    close(store->file);
+    free(store);
+}
+
+static enum stm_status fill_region(struct store *store, uint64_t history_bytes)
+{
+    struct region *region = store->region;
+    region->magic = REGION_MAGIC;
+    region->layout = REGION_LAYOUT;
+    region->slot_bytes = sizeof(struct slot);
+    region->bytes = store->mapped_bytes;
+    region->history_limit = history_bytes;
+    if (!platform_random(region->hash_seed, sizeof region->hash_seed) ||
+        !platform_random(region->id, sizeof region->id))
+        return STM_SYSTEM;
+    put_relaxed(&region->clock, 1);
+    put_relaxed(&region->epoch, 1);
+    put_relaxed(&region->arena.top, fixed_bytes());
+    struct slot *slot;
+    enum stm_status status = slot_claim(store, 0, &slot);
+    if (status != STM_OK)
+        return status;
+    status = index_init(store, slot);
+    slot_release(store, slot);
+    return status;
+}
+
+static enum stm_status new_store(const char *name, uint64_t max_bytes, uint64_t history_bytes,
+                                 struct store **out)
+{
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL)
+        return STM_NO_MEMORY;
+    store->mapped_bytes = fixed_bytes() + (size_t)max_bytes;
+    strncpy(store->name, name, sizeof store->name - 1);
+    enum stm_status status = map_region(store, name);
+    if (status != STM_OK) {
+        free(store);
+        return status;
+    }
+    status = fill_region(store, history_bytes);
+    if (status != STM_OK) {
+        unmap_region(store);
+        return status;
+    }
+    *out = store;
+    return STM_OK;
+}
+
+static struct store *find_named(const char *name)
+{
+    struct store *store = name[0] ? registry : NULL;
+    while (store != NULL &&
+           (strcmp(store->name, name) != 0 || load_relaxed(&store->region->closed)))
+        store = store->next;
+    return store;
+}
+
+enum stm_status store_open(const char *name, uint64_t max_bytes, uint64_t history_bytes,
+                           struct store **out)
+{
+    enum stm_status status = STM_OK;
+    pthread_mutex_lock(&registry_lock);
+    struct store *store = find_named(name);
+    if (store == NULL) {
+        status = new_store(name, max_bytes, history_bytes, &store);
+        if (status == STM_OK) {
+            store->number = ++next_store_number;
+            store->next = registry;
+            registry = store;
+        }
+    }
+    if (status == STM_OK) {
+        store->handles++;
+        *out = store;
+    }
+    pthread_mutex_unlock(&registry_lock);
+    return status;
+}
+
+struct store *store_find(uint64_t number)
+{
+    pthread_mutex_lock(&registry_lock);
+    struct store *store = registry;
+    while (store != NULL && store->number != number)
+        store = store->next;
+    if (store != NULL)
+        store->handles++;
+    pthread_mutex_unlock(&registry_lock);
+    return store;
+}
+
+void store_release(struct store *store)
+{
+    pthread_mutex_lock(&registry_lock);
+    bool last = --store->handles == 0;
+    for (struct store **link = &registry; last && *link != NULL; link = &(*link)->next) {
+        if (*link == store) {
+            *link = store->next;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&registry_lock);
+    if (last)
+        unmap_region(store);
+}
+
+void store_close(struct store *store)
+{
+    put_release(&store->region->closed, 1); /* Pairs with the binding's check at begin. */
+}
+
+void store_each(void (*visit)(struct store *store, void *context), void *context)
+{
+    pthread_mutex_lock(&registry_lock);
+    for (struct store *store = registry; store != NULL; store = store->next)
+        visit(store, context);
+    pthread_mutex_unlock(&registry_lock);
+}

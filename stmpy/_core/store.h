@@ -1,0 +1,76 @@
+/* store.h - a region as this process has it mapped.
+ *
+ * A `struct store` is shared by every interpreter and thread of the process and by the
+ * children it forks; it lives from store_create until the last handle is released.
+ */
+#ifndef STMPY_STORE_H
+#define STMPY_STORE_H
+
+#include "region.h"
+#include "status.h"
+
+struct store {
+    struct region *region;  /* Owned: the mapping */
+    size_t mapped_bytes;    /* Immutable after publish */
+    int file;               /* Owned: the memory file */
+    uint64_t number;        /* Immutable after publish: names the store in this process */
+    char name[64];          /* Immutable after publish: UTF-8, ends with 0; may be empty */
+    struct store *next;     /* Protected by the registry's lock */
+    uint64_t handles;       /* Protected by the registry's lock */
+};
+
+static inline void *store_at(const struct store *store, region_ref ref)
+{
+    return (uint8_t *)store->region + ((size_t)ref << 4);
+}
+
+static inline struct block *store_block(const struct store *store, region_ref ref)
+{
+    return store_at(store, ref);
+}
+
+static inline struct cell *store_cell(const struct store *store, region_ref ref)
+{
+    return store_at(store, ref);
+}
+
+static inline struct version *store_version(const struct store *store, region_ref ref)
+{
+    return store_at(store, ref);
+}
+
+static inline struct variable *store_variable(const struct store *store, region_ref ref)
+{
+    return store_at(store, ref);
+}
+
+static inline region_ref store_ref(const struct store *store, const void *block)
+{
+    return (region_ref)((size_t)((const uint8_t *)block - (const uint8_t *)store->region) >> 4);
+}
+
+static inline struct slot *store_slots(const struct store *store)
+{
+    return (struct slot *)((uint8_t *)store->region +
+                           (sizeof(struct region) + 4095) / 4096 * 4096);
+}
+
+/* Makes a new region and takes one handle on it.  With a name that a living store of
+ * this process has, that store is the result, whatever the sizes.  Sizes in bytes. */
+enum stm_status store_open(const char *name, uint64_t max_bytes, uint64_t history_bytes,
+                           struct store **out);
+
+/* Takes one more handle on the store with this number; NULL if it was closed. */
+struct store *store_find(uint64_t number);
+
+/* Gives a handle back; the last one unmaps the region. */
+void store_release(struct store *store);
+
+/* Marks the store as closed for this process and every other, and wakes who waits.
+ * The mapping stays until the last handle is released. */
+void store_close(struct store *store);
+
+/* Calls `visit` for every store of the process, with the registry locked. */
+void store_each(void (*visit)(struct store *store, void *context), void *context);
+
+#endif

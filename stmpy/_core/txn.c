@@ -1,0 +1,318 @@
+/* txn.c - reading at one snapshot, writing in private, extending the snapshot.
+ *
+ * Invariant (opacity): every value that a transaction has seen is the one its snapshot
+ * shows.  Safe because the snapshot is registered before the first read, because moving it
+ * forward first registers the new one and then checks every entry against the old one, and
+ * because a read that may have missed versions (the snapshot was given up) is thrown away.
+ * A block that only reads needs no more than that; one that writes gives up as soon as it
+ * meets a version that makes its commit impossible.
+ */
+#include "txn.h"
+
+#include "lock.h"
+
+#include <string.h>
+
+void txn_begin(struct txn *txn, struct store *store, struct slot *slot, uint32_t flags)
+{
+    txn->store = store;
+    txn->slot = slot;
+    txn->flags = flags;
+    txn->committed = 0;
+    txn->stale = txn->prepared = false;
+    txn->levels = txn->level_pending = 0;
+    txn->bytes = 0;
+    txn->conflict = (struct txn_conflict){CONFLICT_NONE, UINT32_MAX, 0};
+    if (!(flags & TXN_READ_ONLY)) {
+        /* Becomes visible with the snapshot's sequentially consistent store at the latest.
+         * Pairs with slots_look: cells in our entries stay in memory from here on. */
+        put_release(&slot->txn_epoch, load_acquire(&store->region->epoch));
+    }
+    txn->snapshot = slot_register(store, slot);
+}
+
+void txn_end(struct txn *txn)
+{
+    slot_discard_pending(txn->store, txn->slot);
+    slot_unregister(txn->slot);
+    txn->snapshot = NO_SNAPSHOT;
+    txn_set_clear(txn);
+    if (txn->flags & TXN_SERIAL)
+        lock_release(txn->store);
+    txn->flags = 0;
+}
+
+uint64_t txn_pin(struct store *store, struct slot *slot)
+{
+    uint64_t snapshot = slot_register(store, slot);
+    slot_read_begin(store, slot);
+    return snapshot;
+}
+
+void txn_unpin(struct slot *slot)
+{
+    slot_read_end(slot);
+    slot_unregister(slot);
+}
+
+void txn_read_done(struct txn *txn)
+{
+    slot_read_end(txn->slot);
+}
+
+static enum stm_status conflict(struct txn *txn, enum conflict_reason reason)
+{
+    txn->conflict.reason = reason;
+    return STM_CONFLICT;
+}
+
+/* ---- the snapshot ------------------------------------------------------------------------ */
+
+static bool lost(struct txn *txn, const struct txn_entry *entry, uint32_t site)
+{
+    txn->conflict.entry = (uint32_t)(entry - txn->entries);
+    txn->conflict.site = site;
+    return false;
+}
+
+/* An entry that read its key as absent, or writes it for the first time. */
+static bool still_absent(struct txn *txn, const struct txn_entry *entry, uint64_t snapshot)
+{
+    struct key key = {entry->variable, entry->order, entry->key_length,
+                      txn_entry_key(txn, entry)};
+    region_ref ref = index_find(txn->store, &key);
+    if (ref == 0)
+        return true;
+    region_ref head = load_acquire(&store_cell(txn->store, ref)->head); /* Pairs with link. */
+    if (head == 0)
+        return true;
+    const struct version *version = store_version(txn->store, head);
+    return load_relaxed(&version->ts) <= snapshot ||
+           lost(txn, entry, load_relaxed(&version->site));
+}
+
+static bool has_shared_cell(const struct txn *txn, const struct txn_entry *entry)
+{
+    return entry->cell != 0 &&
+           !(load_relaxed(&store_cell(txn->store, entry->cell)->flags) & CELL_FRESH);
+}
+
+bool txn_entry_unchanged(struct txn *txn, const struct txn_entry *entry, uint64_t snapshot)
+{
+    if (!has_shared_cell(txn, entry))
+        return still_absent(txn, entry, snapshot);
+    const struct cell *cell = store_cell(txn->store, entry->cell);
+    if (load_acquire(&cell->flags) & CELL_DEAD) { /* Pairs with bury in history.c. */
+        txn->conflict.reason = CONFLICT_GONE;
+        return lost(txn, entry, 0);
+    }
+    region_ref head = load_acquire(&cell->head); /* Pairs with link_versions in commit.c. */
+    if (head == 0)
+        return true;
+    const struct version *version = store_version(txn->store, head);
+    return load_relaxed(&version->ts) <= snapshot ||
+           lost(txn, entry, load_relaxed(&version->site));
+}
+
+enum stm_status txn_extend(struct txn *txn)
+{
+    uint64_t old = txn->snapshot;
+    /* Registered first: from here on the versions of the new snapshot stay.  If an entry
+     * has changed, the old one is not needed any more. */
+    uint64_t newest = slot_register(txn->store, txn->slot);
+    bool unchanged = true;
+    slot_read_begin(txn->store, txn->slot);
+    for (uint32_t i = 0; i < txn->count && unchanged; i++) {
+        if (txn->entries[i].flags & ENTRY_READ)
+            unchanged = txn_entry_unchanged(txn, &txn->entries[i], old);
+    }
+    slot_read_end(txn->slot);
+    if (slot_evicted(txn->slot, old))
+        return STM_TOO_OLD;
+    if (!unchanged)
+        return conflict(txn, CONFLICT_EARLY);
+    txn->snapshot = newest;
+    return STM_OK;
+}
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+/* The version of a cell that the snapshot shows; `newer` tells whether others came later. */
+static region_ref visible(const struct txn *txn, region_ref cell, bool *newer)
+{
+    /* Pairs with link_versions: a version comes with its contents. */
+    region_ref ref = load_acquire(&store_cell(txn->store, cell)->head);
+    *newer = false;
+    while (ref != 0) {
+        struct version *version = store_version(txn->store, ref);
+        if (load_relaxed(&version->ts) <= txn->snapshot)
+            return ref;
+        *newer = true;
+        ref = load_acquire(&version->prev); /* Pairs with prune: given up before unlinked. */
+    }
+    return 0;
+}
+
+struct found {
+    region_ref cell, version;
+};
+
+/* Finds the version within a read operation, which stays open after STM_OK. */
+static enum stm_status find_visible(struct txn *txn, const struct key *key, region_ref cell,
+                                    struct found *out)
+{
+    for (;;) {
+        bool newer = false;
+        slot_read_begin(txn->store, txn->slot);
+        out->cell = cell != 0 ? cell : index_find(txn->store, key);
+        out->version = out->cell != 0 ? visible(txn, out->cell, &newer) : 0;
+        if (slot_evicted(txn->slot, txn->snapshot)) {
+            slot_read_end(txn->slot);
+            return STM_TOO_OLD;
+        }
+        if (!newer)
+            return STM_OK;
+        /* With nothing read yet, or something written, a newer snapshot is better. */
+        bool writes = load_relaxed(&txn->slot->pending_count) != 0;
+        if (txn->flags & (TXN_READ_ONLY | TXN_SNAPSHOT) || (!writes && txn->count > 0)) {
+            txn->stale = true;
+            return STM_OK;
+        }
+        slot_read_end(txn->slot);
+        enum stm_status status = txn_extend(txn);
+        if (status != STM_OK)
+            return status;
+    }
+}
+
+/* Fills what the snapshot shows into a new entry. */
+static void note_seen(struct txn *txn, struct txn_entry *entry, struct found found)
+{
+    entry->cell = found.cell;
+    entry->seen = found.version;
+    if (found.version != 0 && version_live(store_version(txn->store, found.version)))
+        entry->flags |= ENTRY_LIVE;
+}
+
+static const struct version *live_or_null(const struct txn *txn, region_ref ref)
+{
+    const struct version *version = ref != 0 ? store_version(txn->store, ref) : NULL;
+    return version != NULL && version_live(version) ? version : NULL;
+}
+
+const struct version *txn_current(const struct txn *txn, const struct txn_entry *entry)
+{
+    region_ref ref =
+        entry->pending != 0 ? txn_pending(txn)[entry->pending - 1].version : entry->seen;
+    return live_or_null(txn, ref);
+}
+
+static void fill_value(const struct txn *txn, const struct version *version,
+                       struct txn_entry *entry, struct txn_value *out)
+{
+    (void)txn;
+    bool own = entry != NULL && entry->pending != 0;
+    out->version = version;
+    out->entry = entry;
+    out->ts = version == NULL || own ? 0 : load_relaxed(&version->ts);
+}
+
+enum stm_status txn_lookup(struct txn *txn, const struct key *key, bool read,
+                           struct txn_value *out)
+{
+    struct found found;
+    enum stm_status status;
+    if (txn->flags & TXN_READ_ONLY) {
+        status = find_visible(txn, key, 0, &found);
+        if (status == STM_OK)
+            fill_value(txn, live_or_null(txn, found.version), NULL, out);
+        return status;
+    }
+    struct txn_entry *entry = txn_set_find(txn, key);
+    if (entry == NULL) {
+        status = find_visible(txn, key, 0, &found);
+        if (status != STM_OK)
+            return status;
+        status = txn_set_add(txn, key, 0, &entry);
+        if (status != STM_OK) {
+            slot_read_end(txn->slot);
+            return status;
+        }
+        note_seen(txn, entry, found);
+    } else if (entry->pending == 0) {
+        /* The version seen is kept for our snapshot, unless that was given up. */
+        slot_read_begin(txn->store, txn->slot);
+        if (slot_evicted(txn->slot, txn->snapshot)) {
+            slot_read_end(txn->slot);
+            return STM_TOO_OLD;
+        }
+    }
+    if (read && entry->pending == 0)
+        entry->flags |= ENTRY_READ;
+    fill_value(txn, txn_current(txn, entry), entry, out);
+    return STM_OK;
+}
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+/* A first write after a stale read can't commit any more. */
+static enum stm_status check_writable(struct txn *txn)
+{
+    if (!txn->stale || txn->flags & TXN_SNAPSHOT)
+        return STM_OK;
+    enum stm_status status = txn_extend(txn);
+    if (status == STM_OK)
+        txn->stale = false;
+    return status;
+}
+
+static bool same_as_seen(const struct txn *txn, const struct txn_entry *entry,
+                         const uint8_t *payload, size_t length)
+{
+    const struct version *version = live_or_null(txn, entry->seen);
+    return entry->pending == 0 && version != NULL && version_length(version) == length &&
+           memcmp(version->payload, payload, length) == 0;
+}
+
+enum stm_status txn_put(struct txn *txn, struct txn_entry *entry, const uint8_t *payload,
+                        size_t length, uint32_t version_flags)
+{
+    enum stm_status status = check_writable(txn);
+    if (status != STM_OK)
+        return status;
+    if (entry->seen != 0 && entry->pending == 0) {
+        slot_read_begin(txn->store, txn->slot);
+        bool given_up = slot_evicted(txn->slot, txn->snapshot);
+        bool same = !given_up && same_as_seen(txn, entry, payload, length);
+        slot_read_end(txn->slot);
+        if (given_up)
+            return STM_TOO_OLD;
+        if (same) {
+            entry->flags |= ENTRY_READ;
+            return STM_OK;
+        }
+    }
+    if (txn->bytes + length > TXN_BYTES_LIMIT)
+        return STM_TOO_LARGE;
+    struct version *version;
+    status = txn_pending_add(txn, entry, length, version_flags, &version);
+    if (status != STM_OK)
+        return status;
+    txn->bytes += length;
+    memcpy(version->payload, payload, length);
+    return STM_OK;
+}
+
+enum stm_status txn_delete(struct txn *txn, struct txn_entry *entry)
+{
+    if (!txn_live(txn, entry)) {
+        if (entry->pending == 0)
+            entry->flags |= ENTRY_READ;
+        return STM_OK;
+    }
+    enum stm_status status = check_writable(txn);
+    struct version *version;
+    if (status == STM_OK)
+        status = txn_pending_add(txn, entry, 0, VERSION_TOMBSTONE, &version);
+    return status;
+}

@@ -1,0 +1,191 @@
+/* txn.h - one transaction of one thread: its snapshot, what it read, what it wrote.
+ *
+ * A `struct txn` belongs to one thread and is used for one attempt after another.  Reads
+ * go against one snapshot; writes are encoded into versions that nobody sees until
+ * txn_commit publishes all of them.  The binding keeps a decoded object per entry.
+ */
+#ifndef STMPY_TXN_H
+#define STMPY_TXN_H
+
+#include "index.h"
+
+#define TXN_BYTES_LIMIT ((size_t)64 << 20) /* of values written by one block */
+
+enum txn_flags {
+    TXN_READ_ONLY = 1, /* no read set is kept: the snapshot alone is enough */
+    TXN_SNAPSHOT = 2,  /* snapshot isolation: only what was written is validated */
+    TXN_SERIAL = 4,    /* holds the commit lock from begin to end: cannot conflict */
+};
+
+enum entry_flags {
+    ENTRY_READ = 1,      /* the value at the snapshot was used: validate it */
+    ENTRY_LIVE = 2,      /* the key was there at the snapshot */
+    ENTRY_STRUCTURE = 4, /* the structure cell of the variable, not a key */
+    ENTRY_MARK = 8,      /* for the binding: the object may have been changed in place */
+};
+
+struct txn_entry {
+    uint32_t order;      /* as in struct key */
+    region_ref variable;
+    region_ref cell;     /* Borrowed from the region, or Owned while fresh; 0: none yet */
+    region_ref seen;     /* version at the snapshot; 0: absent */
+    uint32_t pending;    /* 1 + place in the slot's array of pending versions; 0: not written */
+    uint32_t key_offset; /* in txn.keys */
+    uint32_t key_length; /* bytes */
+    uint32_t flags;      /* enum entry_flags */
+    void *object;        /* Owned by the binding */
+};
+
+/* The value of a key as the transaction sees it now. */
+struct txn_value {
+    const struct version *version; /* NULL: the key is absent */
+    struct txn_entry *entry;       /* NULL in a read-only transaction */
+    uint64_t ts;                   /* commit number of a committed version, 0 for own writes */
+};
+
+struct txn_undo {
+    uint32_t entry;   /* place of the entry that was written */
+    uint32_t pending; /* what its `pending` was before */
+};
+
+/* Where a nested block began. */
+struct txn_savepoint {
+    uint32_t undo;    /* length of the undo log */
+    uint32_t pending; /* length of the pending array */
+    uint32_t outer;   /* `level_pending` of the enclosing level */
+};
+
+/* Who won a conflict; for messages and statistics. */
+struct txn_conflict {
+    enum conflict_reason reason;
+    uint32_t entry; /* place of the entry that was lost; UINT32_MAX if unknown */
+    uint32_t site;  /* site of the commit that won, 0 if unknown */
+};
+
+struct txn {
+    struct store *store;    /* Borrowed */
+    struct slot *slot;      /* Borrowed */
+    uint64_t snapshot;      /* NO_SNAPSHOT while no transaction runs */
+    uint64_t committed;     /* commit number of the last commit, 0 if it wrote nothing */
+    uint32_t flags;         /* enum txn_flags */
+    uint32_t site;          /* goes into the versions written */
+    bool stale;             /* has read a value that was superseded already */
+    bool prepared;          /* txn_commit has made the structure versions */
+    uint32_t levels;        /* savepoints open */
+    uint32_t level_pending; /* pending versions from here on belong to the innermost level */
+    size_t bytes;           /* of payload written */
+    struct txn_conflict conflict;
+
+    struct txn_entry *entries; /* Owned */
+    uint32_t count, room;
+    uint32_t *table;           /* Owned: open addressing over entries, by order; 1 + place */
+    uint32_t table_size;       /* a power of two, 0 while the entries are few */
+    uint8_t *keys;             /* Owned: the keys of all entries */
+    uint32_t keys_length, keys_room;
+    struct txn_undo *undo;     /* Owned */
+    uint32_t undo_length, undo_room;
+};
+
+/* ---- life ---------------------------------------------------------------------------- */
+
+/* Starts a transaction.  With TXN_SERIAL the caller holds the commit lock. */
+void txn_begin(struct txn *txn, struct store *store, struct slot *slot, uint32_t flags);
+
+/* Publishes everything at once.  STM_BUSY if the commit lock is held and `may_sleep` is
+ * false: call again, detached from the interpreter, with true.  After STM_OK and
+ * STM_CONFLICT only txn_end may follow; after any other status the transaction goes on. */
+enum stm_status txn_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns);
+
+/* Ends the transaction; without effect unless txn_commit returned STM_OK.  Gives the
+ * commit lock back in serial mode.  Objects of entries are the binding's to drop before. */
+void txn_end(struct txn *txn);
+
+/* Frees the memory of the process that the transaction used.  No transaction runs. */
+void txn_free(struct txn *txn);
+
+/* Pins the newest snapshot for one read outside a block; undone by txn_unpin. */
+uint64_t txn_pin(struct store *store, struct slot *slot);
+void txn_unpin(struct slot *slot);
+
+/* ---- reading and writing --------------------------------------------------------------- */
+
+/* Looks a key up at the snapshot, own writes included, and adds it to the read set if
+ * `read`.  After STM_OK the version's bytes are valid until txn_read_done, which must
+ * be called before anything else is done with this slot. */
+enum stm_status txn_lookup(struct txn *txn, const struct key *key, bool read,
+                           struct txn_value *out);
+void txn_read_done(struct txn *txn);
+
+/* Writes a value.  `entry` comes from txn_lookup.  Writing what is there already is a read. */
+enum stm_status txn_put(struct txn *txn, struct txn_entry *entry, const uint8_t *payload,
+                        size_t length, uint32_t version_flags);
+
+/* Deletes a key that the transaction sees; nothing if it is absent. */
+enum stm_status txn_delete(struct txn *txn, struct txn_entry *entry);
+
+/* The version an entry now stands for; NULL if the key is absent.  For own writes at any
+ * time, else within a read operation. */
+const struct version *txn_current(const struct txn *txn, const struct txn_entry *entry);
+
+/* The number of live keys of a variable. */
+enum stm_status txn_size(struct txn *txn, region_ref variable, uint64_t *out);
+
+/* Calls `visit` for every live key of the variable: those committed, in order of insertion,
+ * then the transaction's own.  `visit` only copies: it runs within a read operation, and
+ * returns false to stop with STM_NO_MEMORY.  The keys join the read set if `values`;
+ * that no other key is there always does. */
+typedef bool (*txn_visit)(void *context, const uint8_t *key, uint32_t length,
+                          const struct version *version);
+enum stm_status txn_walk(struct txn *txn, region_ref variable, bool values, txn_visit visit,
+                         void *context);
+
+static inline const uint8_t *txn_entry_key(const struct txn *txn, const struct txn_entry *entry)
+{
+    return txn->keys + entry->key_offset;
+}
+
+/* ---- nesting --------------------------------------------------------------------------- */
+
+struct txn_savepoint txn_save(struct txn *txn);
+void txn_merge(struct txn *txn, struct txn_savepoint savepoint);
+/* Undoes the writes since the savepoint; what was read stays in the read set. */
+void txn_rollback(struct txn *txn, struct txn_savepoint savepoint);
+
+/* ---- between the files of the room ------------------------------------------------------ */
+
+struct txn_entry *txn_set_find(const struct txn *txn, const struct key *key);
+struct txn_entry *txn_set_structure(const struct txn *txn, region_ref variable);
+/* The entry of the key that a cell stands for, also if it read the key as absent. */
+struct txn_entry *txn_set_by_cell(const struct txn *txn, region_ref cell);
+enum stm_status txn_set_add(struct txn *txn, const struct key *key, uint32_t flags,
+                            struct txn_entry **out);
+void txn_set_clear(struct txn *txn);
+
+/* Puts a new, unpublished version with room for `length` bytes into the write set. */
+enum stm_status txn_pending_add(struct txn *txn, struct txn_entry *entry, size_t length,
+                                uint32_t version_flags, struct version **out);
+
+/* True if nothing that the entry stands for was committed after the snapshot.  Within a
+ * read operation or under the commit lock.  Fills txn.conflict otherwise. */
+bool txn_entry_unchanged(struct txn *txn, const struct txn_entry *entry, uint64_t snapshot);
+
+/* Moves the snapshot to the newest commit if all reads stay valid. */
+enum stm_status txn_extend(struct txn *txn);
+
+/* Adds the change in the number of live keys to the write set, once per variable. */
+enum stm_status txn_prepare_structures(struct txn *txn);
+
+static inline struct pending *txn_pending(const struct txn *txn)
+{
+    return store_at(txn->store, load_relaxed(&txn->slot->pending_block));
+}
+
+/* Whether the key will be there after this transaction. */
+static inline bool txn_live(const struct txn *txn, const struct txn_entry *entry)
+{
+    if (entry->pending == 0)
+        return (entry->flags & ENTRY_LIVE) != 0;
+    return version_live(store_version(txn->store, txn_pending(txn)[entry->pending - 1].version));
+}
+
+#endif
