@@ -101,6 +101,25 @@ def atomics_name_their_order(name: str, text: str) -> Iterator[Finding]:
         yield from matches(r"\b_Atomic\b|\batomic_\w+", code, "{}: atomics live in platform.h")
 
 
+def shared_fields(text: str) -> set[str]:
+    """The fields a C text declares as shared, less those that it also declares as plain ones."""
+    shared = r"\bshared_u\d+ (\w+)(?:\[\w+\])?;"
+    plain = set(re.findall(r"\b\w+ \**(\w+)(?:\[\w*\])?;", re.sub(shared, "", text)))
+    return set(re.findall(shared, text)) - plain
+
+
+CORE_FIELDS = shared_fields("".join(p.read_text() for p in (ROOT / "stmpy/_core").glob("*.h")))
+
+
+def shared_fields_go_through_platform_h(name: str, text: str) -> Iterator[Finding]:
+    """`x->field` alone is an access in an order nobody chose; `load_acquire(&x->field)` is not."""
+    names = "|".join(CORE_FIELDS | shared_fields(text))
+    if is_c(name) and names:
+        step = r"(?:\([^()]*\)|\[[^\]]*\]|->\w+|\.\w+)*"
+        bare = rf"(?<![&\w>.])\w+{step}(?:->|\.)(?:{names})\b"
+        yield from matches(bare, without_comments(text), "{}: take it by address, with an order")
+
+
 def no_machine_paths(name: str, text: str) -> Iterator[Finding]:
     places = "|".join(("/root/", "/home/", "/work/", "/opt/", "/Users/"))
     yield from matches(rf"(?<![\w.}}])(?:{places})\S*", text, "{} exists on one machine")
@@ -120,6 +139,7 @@ RULES: list[Rule] = [
     no_volatile,
     no_standalone_fence,
     atomics_name_their_order,
+    shared_fields_go_through_platform_h,
     no_machine_paths,
     no_registry_hosts,
 ]
@@ -158,6 +178,11 @@ PLANTED = [
     (atomics_name_their_order, "a.c", "__sync_fetch_and_add(&x, 1);\n"),
     (atomics_name_their_order, "a.c", "_Atomic int x; void f(void) { x++; }\n"),
     (atomics_name_their_order, "platform.h", "atomic_load(p)\n"),
+    (
+        shared_fields_go_through_platform_h,
+        "a.c",
+        "struct s { shared_u32 spin; };\nvoid f(struct s *x) { x->spin++; }\n",
+    ),
     (no_machine_paths, "a.py", "open('/home/me/x')\n"),
     (no_registry_hosts, "a.toml", "index = 'https://pypi.org/simple'\n"),
 ]
@@ -176,6 +201,11 @@ ALLOWED = [
     (python_h_stays_in_py_files, "stmpy/_core/py_slot.c", "#include <Python.h>\n"),
     (no_volatile, "a.c", "/* volatile would not do */\n"),
     (atomics_name_their_order, "platform.h", "atomic_load_explicit(p, memory_order_acquire)\n"),
+    (
+        shared_fields_go_through_platform_h,
+        "a.c",
+        "struct s { shared_u32 spin; };\nint f(struct s *x) { return load_relaxed(&x->spin); }\n",
+    ),
 ]
 
 
