@@ -59,7 +59,6 @@ class Rebinds(NamedTuple):
 
     names: set[str]
     must_be_bound: set[str]
-    fill: set[str]
     globals: set[str] = set()  # noqa: RUF012 - never changed
 
 
@@ -224,10 +223,8 @@ def find_rebinds(flow: Flow, after: int, body: int, inside: set[int]) -> Rebinds
         rebinds = _in_function(variables, body, inside, cells)
     elif cells:
         raise NotRerunnable("the body of a class rebinds a variable of the function around it")
-    elif code.co_varnames:
-        raise NotRerunnable("a comprehension at this level keeps a local that cannot be reached")
     else:
-        rebinds = Rebinds(names, set(), set())
+        rebinds = Rebinds(names, set())
     return _without_target(flow, after, rebinds._replace(globals=global_names))
 
 
@@ -237,21 +234,22 @@ def _in_function(variables: _Locals, body: int, inside: set[int], cells: set[str
     everywhere = [i for i, op in enumerate(variables.flow.op) if op >= 0]
     sees_all = not _SEES_LOCALS.isdisjoint(code.co_names)
     plain = [name for name in code.co_varnames if name not in variables.cells]
-    arguments = code.co_varnames[: _count_arguments(code)]
-    fill = {
-        name for name in plain if name not in arguments or variables.does(name, _CHECKS, everywhere)
+    bound = {
+        name
+        for name in code.co_varnames[: _count_arguments(code)]
+        if not variables.does(name, _CHECKS, everywhere)
     }
     names, must_be_bound = set(cells), set()
     for name in plain:
         first = variables.first(name, body)
         if variables.does(name, _STORES, inside) and (first or sees_all):
             names.add(name)
-        if variables.does(name, _CHECKS, first) or (sees_all and name in fill):
+        if variables.does(name, _CHECKS, first) or (sees_all and name not in bound):
             must_be_bound.add(name)
     for name in cells:
         if sees_all or _may_notice_unbound(variables, name, body, everywhere):
             must_be_bound.add(name)
-    return Rebinds(names, must_be_bound, fill)
+    return Rebinds(names, must_be_bound)
 
 
 def _may_notice_unbound(variables: _Locals, name: str, body: int, everywhere: list[int]) -> bool:

@@ -50,11 +50,10 @@ class Site(NamedTuple):
 
     `exits` pairs the offset of each LINE event at which the block ends with the line numbers to
     assign to `f_lineno` there, in this order, to run the body again. The exception handler of the
-    block, `handler`, is one of them (-1 if nothing in the body can raise). Before the jump, locals
-    in `fill` that are unbound have to be bound to anything, as the jump would warn and bind them
-    to None. After it, `names` are put back in the locals of the frame and `globals` in its globals.
-    If one of `must_be_bound` is unbound when the block is entered, a re-run could be noticed.
-    `suspends` says that the body may yield or await.
+    block, `handler`, is one of them (-1 if nothing in the body can raise). After the jump `names`
+    are put back in the locals of the frame, and `globals` in its globals. If one of
+    `must_be_bound` is unbound when the block is entered, a re-run could be noticed. `suspends`
+    says that the body may yield or await.
     """
 
     rerunnable: bool
@@ -66,7 +65,6 @@ class Site(NamedTuple):
     names: tuple[str, ...]
     globals: tuple[str, ...]
     must_be_bound: tuple[str, ...]
-    fill: tuple[str, ...]
     suspends: bool
 
 
@@ -217,7 +215,7 @@ def analyse(code: CodeType, enter_offset: int) -> Site:
         exits = tuple((2 * end, block.plan(end)) for end in sorted(ends))
         rebinds = find_rebinds(flow, block.after, block.body, block.inside)
     except NotRerunnable as reason:
-        return Site(False, str(reason), flow.line[enter], -1, (), -1, (), (), (), (), suspends)
+        return Site(False, str(reason), flow.line[enter], -1, (), -1, (), (), (), suspends)
     return Site(
         rerunnable=True,
         reason="",
@@ -228,6 +226,5 @@ def analyse(code: CodeType, enter_offset: int) -> Site:
         names=tuple(sorted(rebinds.names)),
         globals=tuple(sorted(rebinds.globals)),
         must_be_bound=tuple(sorted(rebinds.must_be_bound)),
-        fill=tuple(sorted(rebinds.fill)),
         suspends=suspends,
     )

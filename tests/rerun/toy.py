@@ -12,14 +12,14 @@ from collections.abc import Callable
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
+from stmpy._frames import Saved, run_again, save
 from stmpy._sites import Site, analyse
 
 TOOL = 4
-_MONITORING = sys.monitoring
-_UNBOUND = object()
-_set_handled = ctypes.pythonapi.PyErr_SetHandledException
-_set_handled.argtypes = [ctypes.py_object]
-_set_handled.restype = None
+MONITORING = sys.monitoring
+set_handled = ctypes.pythonapi.PyErr_SetHandledException
+set_handled.argtypes = [ctypes.py_object]
+set_handled.restype = None
 
 
 class Conflict(BaseException):
@@ -39,23 +39,25 @@ class Rerunner:
     def __init__(self, commit: Callable[[], bool]) -> None:
         self.commit = commit
         self.variables: list[Var] = []
-        self.sites: dict[tuple[CodeType, int], Site] = {}
-        self.exits: dict[CodeType, set[int]] = {}
+        # Equal code objects are not the same one, so they are told apart by identity.
+        self.codes: dict[int, CodeType] = {}
+        self.sites: dict[tuple[int, int], Site] = {}
+        self.exits: dict[int, set[int]] = {}
         self.open: list[Block] = []
         self.reruns = 0
         self.serial = 0
         self.misuse: list[CodeType] = []
 
     def __enter__(self) -> Rerunner:
-        _MONITORING.use_tool_id(TOOL, "toy")
-        _MONITORING.register_callback(TOOL, _MONITORING.events.LINE, self.on_line)
+        MONITORING.use_tool_id(TOOL, "toy")
+        MONITORING.register_callback(TOOL, MONITORING.events.LINE, self.on_line)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for code, _offset in self.sites:
-            _MONITORING.set_local_events(TOOL, code, 0)
-        _MONITORING.register_callback(TOOL, _MONITORING.events.LINE, None)
-        _MONITORING.free_tool_id(TOOL)
+        for code in self.codes.values():
+            MONITORING.set_local_events(TOOL, code, 0)
+        MONITORING.register_callback(TOOL, MONITORING.events.LINE, None)
+        MONITORING.free_tool_id(TOOL)
 
     def atomically(self) -> Block:
         return Block(self)
@@ -65,21 +67,23 @@ class Rerunner:
         return self.variables[-1]
 
     def site(self, frame: FrameType) -> Site:
-        key = frame.f_code, frame.f_lasti
+        code = frame.f_code
+        key = id(code), frame.f_lasti
         if key not in self.sites:
-            self.sites[key] = site = analyse(*key)
+            self.codes[id(code)] = code
+            self.sites[key] = site = analyse(code, frame.f_lasti)
             if site.rerunnable:
-                self.exits.setdefault(frame.f_code, set()).update(at for at, _ in site.exits)
+                self.exits.setdefault(id(code), set()).update(at for at, _ in site.exits)
                 # Setting no events first arms again what an earlier block's events have disabled.
-                _MONITORING.set_local_events(TOOL, frame.f_code, 0)
-                _MONITORING.set_local_events(TOOL, frame.f_code, _MONITORING.events.LINE)
+                MONITORING.set_local_events(TOOL, code, 0)
+                MONITORING.set_local_events(TOOL, code, MONITORING.events.LINE)
         return self.sites[key]
 
     def on_line(self, code: CodeType, _line: int) -> object:
         frame = sys._getframe(1)
-        if frame.f_lasti not in self.exits.get(code, ()):
-            return _MONITORING.DISABLE
-        block = self.open[-1] if self.open else None
+        if frame.f_lasti not in self.exits[id(code)]:
+            return MONITORING.DISABLE
+        block = self.open[0] if self.open else None
         if block is not None and block.frame is frame and block.site.rerunnable:
             block.on_end(frame.f_lasti)
         return None
@@ -90,6 +94,7 @@ class Block:
 
     site: Site
     frame: FrameType
+    saved: Saved
 
     def __init__(self, rerunner: Rerunner) -> None:
         self.rerunner = rerunner
@@ -103,19 +108,15 @@ class Block:
             self.frame = frame = sys._getframe(1)
             self.site = rerunner.site(frame)
             if self.site.rerunnable:
-                bound = frame.f_locals
-                if any(name not in bound for name in self.site.must_be_bound):
+                saved = save(frame, self.site)
+                if saved is None:
                     self.site = self.site._replace(rerunnable=False, reason="a name is unbound")
-                self.save()
+                else:
+                    self.saved = saved
+                    self.state = [dict(variable) for variable in rerunner.variables]
             rerunner.serial += not self.site.rerunnable
             rerunner.open.append(self)
         return self
-
-    def save(self) -> None:
-        frame = self.frame
-        self.locals = {n: frame.f_locals.get(n, _UNBOUND) for n in self.site.names}
-        self.globals = {n: frame.f_globals.get(n, _UNBOUND) for n in self.site.globals}
-        self.state = [dict(variable) for variable in self.rerunner.variables]
 
     def on_end(self, offset: int) -> None:
         """The LINE event at an end of the body."""
@@ -132,31 +133,14 @@ class Block:
             variable.update(state)
         frame, site = self.frame, self.site
         handled = sys.exception()
-        for name in site.fill:
-            if name not in frame.f_locals:
-                frame.f_locals[name] = None
-        for line in dict(site.exits)[offset]:
-            frame.f_lineno = line
+        run_again(frame, site, dict(site.exits)[offset], self.saved)
         assert frame.f_lasti == site.body, (frame.f_lasti, site)
         if offset == site.handler:
             # The jump has made the exception that was in flight the handled one. A generator may
             # handle none itself and yet see the one that its caller handles.
-            _set_handled(None)
+            set_handled(None)
             if sys.exception() is not handled:
-                _set_handled(handled)
-        self.put_back()
-
-    def put_back(self) -> None:
-        frame = self.frame
-        in_function = frame.f_code.co_flags & 1
-        for names, values in ((frame.f_locals, self.locals), (frame.f_globals, self.globals)):
-            for name, value in values.items():
-                if value is not _UNBOUND:
-                    names[name] = value
-                elif in_function and names is not frame.f_globals:
-                    names[name] = None
-                else:
-                    names.pop(name, None)
+                set_handled(handled)
 
     def conflict(self) -> None:
         """What a read that finds the snapshot gone does."""
