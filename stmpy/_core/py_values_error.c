@@ -63,6 +63,7 @@ int encode_fail_full(struct encoder *encoder)
 
 int encode_fail_changed(struct encoder *encoder)
 {
+    encoder->path = encoder->path->outer; /* it is the container, not the element */
     return encode_fail(encoder, "changed its size while it was being stored; store a copy, or "
                                 "keep other threads from changing it meanwhile");
 }

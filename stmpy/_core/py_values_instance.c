@@ -85,9 +85,11 @@ static PyObject *decode_member(struct decoder *decoder, PyObject *class)
     PyObject *name = decode_text(decoder);
     if (name == NULL) return NULL;
     PyObject *member = PyObject_GetItem(class, name);
-    if (member == NULL && PyErr_ExceptionMatches(PyExc_KeyError))
+    if (member == NULL && PyErr_ExceptionMatches(PyExc_KeyError)) {
+        PyErr_Clear();
         decode_fail(decoder, "%R has no member %R any more; define it again to read this", class,
                     name);
+    }
     Py_DECREF(name);
     return member;
 }
