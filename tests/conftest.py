@@ -9,6 +9,7 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -28,16 +29,16 @@ def rng() -> random.Random:
 
 @pytest.fixture
 def in_process() -> Callable[..., str]:
-    """Runs a program text in a Python of its own and returns what it printed.
+    """Runs a program, a text or a file, in a Python of its own and returns what it printed.
 
     For what must not share a process with other tests: exits, kills, platform hazards. The test
     fails unless the program exits with `code` (negative: the signal that ended it).
     """
 
-    def run(text: str, *args: str, code: int = 0, timeout: float = 60) -> str:
-        command = [sys.executable, "-P", "-X", "faulthandler", "-W", "error", "-c"]
+    def run(program: str | Path, *args: str, code: int = 0, timeout: float = 60) -> str:
+        what = ["-c", textwrap.dedent(program)] if isinstance(program, str) else [str(program)]
         done = subprocess.run(
-            [*command, textwrap.dedent(text), *args],
+            [sys.executable, "-P", "-X", "faulthandler", "-W", "error", *what, *args],
             capture_output=True,
             text=True,
             timeout=timeout,
