@@ -1,0 +1,5 @@
+import sys
+
+from stmpy.cli import main
+
+sys.exit(main())

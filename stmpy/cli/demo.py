@@ -1,0 +1,126 @@
+"""Interpreters index a source tree together, against one alone, and prove the result.
+
+Three passes over the same files: one in plain dicts, which shares nothing and says what the result
+must be; one by a single interpreter in blocks; one by several interpreters in the same blocks.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sysconfig
+from dataclasses import asdict
+from pathlib import Path
+
+from stmpy.cli._index import PlainIndex, best
+from stmpy.cli._passes import Pass, Progress, plain_pass, shared_pass, source_files
+from stmpy.cli._terminal import Terminal
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        default=max(2, min(8, os.process_cpu_count() or 1)),
+        help="interpreters in the last pass (here %(default)s)",
+    )
+    parser.add_argument(
+        "--path", metavar="DIR", help="the tree to index (the standard library of this Python)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON, no bars")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.workers < 2:
+        args.fail(f"--workers must be at least 2, not {args.workers}: one is always run beside it")
+    root = Path(args.path or sysconfig.get_path("stdlib"))
+    try:
+        paths = source_files(root)
+    except OSError as error:
+        args.fail(f"cannot read {root}: {error.strerror}")
+    if not paths:
+        args.fail(f"there is no .py file under {root}")
+    terminal = Terminal()
+
+    def bar(title: str) -> Progress:
+        return no_progress if args.json else terminal.bar(f"  {title:22}", len(paths))
+
+    if not args.json:
+        show_head(terminal, root, paths, args.workers)
+    plain, seconds = plain_pass(paths, bar("plain dicts, no stmpy"))
+    one = shared_pass("demo.one", 1, paths, plain, bar("1 interpreter"))
+    many = shared_pass("demo.many", args.workers, paths, plain, bar(f"{args.workers} interpreters"))
+    if args.json:
+        print(json.dumps(figures(root, plain, seconds, one, many), indent=2))
+    else:
+        show_result(terminal, plain, one, many)
+    return 0 if one.equal and many.equal else 1
+
+
+def no_progress(done: int, seconds: float) -> None:
+    """Shows nothing: for output that a program reads."""
+
+
+def show_head(terminal: Terminal, root: Path, paths: list[str], workers: int) -> None:
+    version, cores = platform.python_version(), os.process_cpu_count()
+    size = sum(os.path.getsize(path) for path in paths) / 1e6
+    terminal.line()
+    terminal.line(
+        terminal.bold("  stmpy demo")
+        + f" · CPython {version} · {workers} interpreters with a GIL each, on {cores} cores"
+    )
+    terminal.line(
+        terminal.dim(
+            f"""
+  {len(paths):,} Python files, {size:.1f} MB, under {root}
+  Each file is read and tokenised, then one block adds its names to the shared index:
+  occurrences and files per name, totals, and a top list that every block rewrites.
+  The clock starts when the interpreters are up and have imported what they need.
+"""
+        )
+    )
+
+
+def show_result(terminal: Terminal, plain: PlainIndex, one: Pass, many: Pass) -> None:
+    def row(title: str, text: str) -> None:
+        terminal.line(f"  {title:12} {text}")
+
+    rates = [f"{n:,}, {n / many.seconds:,.0f} a second" for n in (many.commits, many.conflicts)]
+    terminal.line()
+    row("speed-up", terminal.bold(f"{one.seconds / many.seconds:.2f} ×"))
+    row("commits", rates[0])
+    row("conflicts", f"{rates[1]}, each resolved by running the block again")
+    if many.hottest:
+        row("hottest keys", " · ".join(f"{key} {count:,}" for key, count in many.hottest))
+    top = best(plain.occurrences)[:5]
+    row("top names", " · ".join(f"{name} {count:,}" for name, count in top))
+    if plain.unreadable:
+        row("left out", f"{plain.unreadable:,} files that are no valid Python source")
+    names, uses = len(plain.occurrences), plain.occurrences.total()
+    if one.equal and many.equal:
+        row("result", terminal.good("equal") + f" to the plain one: {names:,} names, {uses:,} uses")
+    else:
+        row("result", terminal.bad("NOT EQUAL") + " to the plain one: this is a bug in stmpy")
+    terminal.line()
+
+
+def figures(
+    root: Path, plain: PlainIndex, seconds: float, one: Pass, many: Pass
+) -> dict[str, object]:
+    return {
+        "python": platform.python_version(),
+        "cores": os.process_cpu_count(),
+        "path": str(root),
+        "files": plain.done,
+        "unreadable": plain.unreadable,
+        "names": len(plain.occurrences),
+        "occurrences": plain.occurrences.total(),
+        "plain_seconds": seconds,
+        "one": asdict(one),
+        "many": asdict(many),
+        "speed_up": one.seconds / many.seconds,
+        "equal": one.equal and many.equal,
+    }
