@@ -42,8 +42,8 @@ sanitize:  ## the tests of the core under ThreadSanitizer, then AddressSanitizer
 	@.ci/sanitize thread
 	@.ci/sanitize address
 
-fuzz:  ## feed the codec random bytes (ARGS="-max_total_time=600")
-	@.ci/fuzz $(ARGS)
+fuzz:  ## feed the codec damaged bytes under AddressSanitizer (ARGS="seconds seed")
+	@.ci/sanitize address -m tests.fuzz_codec $(ARGS)
 
 clean:  ## remove what was built and every environment
 	rm -rf build dist .venv*

@@ -98,25 +98,31 @@ def atomics_name_their_order(name: str, text: str) -> Iterator[Finding]:
     yield from matches(implicit, code, "{}…) names no memory order")
     yield from matches(r"\b__sync_\w+\s*\(", code, "{}…) names no memory order")
     if Path(name).name != "platform.h":
-        yield from matches(r"\b_Atomic\b|\batomic_\w+", code, "{}: atomics live in platform.h")
+        standard = r"atomic_(?:load|store|exchange|compare_exchange|fetch|init|flag)\w*\s*\("
+        yield from matches(rf"\b_Atomic\b|\b{standard}", code, "{}: atomics live in platform.h")
 
 
-def shared_fields(text: str) -> set[str]:
-    """The fields a C text declares as shared, less those that it also declares as plain ones."""
+def fields(text: str) -> tuple[set[str], set[str]]:
+    """The names that a C text declares as shared, and those that it declares as anything else."""
     shared = r"\bshared_u\d+ (\w+)(?:\[\w+\])?;"
-    plain = set(re.findall(r"\b\w+ \**(\w+)(?:\[\w*\])?;", re.sub(shared, "", text)))
-    return set(re.findall(shared, text)) - plain
+    code = without_comments(text)
+    others = re.findall(r"\b(?:\w+ )+(\**\w+[^;(){}=]*);", re.sub(shared, "", code))
+    plain = {name for names in others for name in re.findall(r"(?:^|,\s*)\**(\w+)", names)}
+    return set(re.findall(shared, code)), plain
 
 
-CORE_FIELDS = shared_fields("".join(p.read_text() for p in (ROOT / "stmpy/_core").glob("*.h")))
+HEADERS = "".join(path.read_text() for path in (ROOT / "stmpy/_core").glob("*.h"))
 
 
 def shared_fields_go_through_platform_h(name: str, text: str) -> Iterator[Finding]:
-    """`x->field` alone is an access in an order nobody chose; `load_acquire(&x->field)` is not."""
-    names = "|".join(CORE_FIELDS | shared_fields(text))
-    if is_c(name) and names:
+    """`x->field` alone is an access in an order nobody chose; `load_acquire(&x->field)` is not.
+
+    A name that is also declared as a plain field somewhere cannot be told apart, and is left out.
+    """
+    shared, plain = fields(HEADERS + text)
+    if is_c(name) and shared > plain & shared:
         step = r"(?:\([^()]*\)|\[[^\]]*\]|->\w+|\.\w+)*"
-        bare = rf"(?<![&\w>.])\w+{step}(?:->|\.)(?:{names})\b"
+        bare = rf"(?<![&\w>.])\w+{step}(?:->|\.)(?:{'|'.join(sorted(shared - plain))})\b"
         yield from matches(bare, without_comments(text), "{}: take it by address, with an order")
 
 
