@@ -223,6 +223,13 @@ def find_rebinds(flow: Flow, after: int, body: int, inside: set[int]) -> Rebinds
         rebinds = _in_function(variables, body, inside, cells)
     elif cells:
         raise NotRerunnable("the body of a class rebinds a variable of the function around it")
+    elif code.co_varnames:
+        # Bound by a jump it would stay so, and `locals()` and `exec` of this frame would no longer
+        # see its real namespace.
+        raise NotRerunnable(
+            "a comprehension in the same module or class, outside of any function, has a hidden "
+            "local that a jump would bind"
+        )
     else:
         rebinds = Rebinds(names, set())
     return _without_target(flow, after, rebinds._replace(globals=global_names))

@@ -44,7 +44,7 @@ static void push_batch(struct store *store, unsigned class, region_ref batch)
     shared_u64 *stack = &store->region->arena.stacks[class];
     uint64_t seen = load_relaxed(stack), next;
     do {
-        put_relaxed(&store_block(store, batch)->batch, (uint32_t)seen);
+        put_relaxed(&store_chunk(store, batch)->batch, (uint32_t)seen);
         next = (((seen >> 32) + 1) << 32) | batch;
         /* Pairs with the compare-and-swap in pop_batch: its links come with the batch. */
     } while (!cas_acq_rel(stack, &seen, next));
@@ -58,7 +58,7 @@ static region_ref pop_batch(struct store *store, unsigned class)
     do {
         if ((uint32_t)seen == 0)
             return 0;
-        uint32_t below = load_relaxed(&store_block(store, (region_ref)seen)->batch);
+        uint32_t below = load_relaxed(&store_chunk(store, (region_ref)seen)->batch);
         next = (((seen >> 32) + 1) << 32) | below;
     } while (!cas_acq_rel(stack, &seen, next));
     return (region_ref)seen;
@@ -70,7 +70,7 @@ static void thread_blocks(struct store *store, region_ref first, unsigned class,
     uint32_t step = (uint32_t)(class_bytes(class) >> 4);
     for (uint32_t i = 0; i < count; i++) {
         region_ref ref = first + i * step;
-        put_relaxed(&store_block(store, ref)->link, i + 1 < count ? ref + step : 0);
+        put_relaxed(&store_chunk(store, ref)->link, i + 1 < count ? ref + step : 0);
     }
 }
 
@@ -102,13 +102,13 @@ static uint32_t split_larger(struct store *store, struct slot *slot, unsigned cl
         struct magazine *magazine = &slot->magazines[larger];
         region_ref ref = magazine->head;
         if (ref != 0) {
-            magazine->head = load_relaxed(&store_block(store, ref)->link);
+            magazine->head = load_relaxed(&store_chunk(store, ref)->link);
             magazine->count--;
         } else {
             ref = pop_batch(store, larger);
             if (ref == 0)
                 continue;
-            region_ref rest = load_relaxed(&store_block(store, ref)->link);
+            region_ref rest = load_relaxed(&store_chunk(store, ref)->link);
             if (rest != 0)
                 push_batch(store, larger, rest);
         }
@@ -126,7 +126,7 @@ static enum stm_status refill(struct store *store, struct slot *slot, unsigned c
     region_ref first = pop_batch(store, class);
     uint32_t count = 0;
     if (first != 0) {
-        for (region_ref ref = first; ref != 0; ref = load_relaxed(&store_block(store, ref)->link))
+        for (region_ref ref = first; ref != 0; ref = load_relaxed(&store_chunk(store, ref)->link))
             count++;
     } else {
         count = carve(store, class, &first);
@@ -152,7 +152,7 @@ enum stm_status arena_alloc(struct store *store, struct slot *slot, size_t bytes
             return status;
     }
     region_ref ref = magazine->head;
-    magazine->head = load_relaxed(&store_block(store, ref)->link);
+    magazine->head = load_relaxed(&store_chunk(store, ref)->link);
     magazine->count--;
     bump_relaxed(&slot->stats.allocated_bytes, class_bytes(class));
     *out = ref;
@@ -164,10 +164,10 @@ static void spill(struct store *store, struct magazine *magazine, unsigned class
 {
     region_ref batch = magazine->head, last = batch;
     for (uint32_t i = 1; i < blocks; i++)
-        last = load_relaxed(&store_block(store, last)->link);
-    magazine->head = load_relaxed(&store_block(store, last)->link);
+        last = load_relaxed(&store_chunk(store, last)->link);
+    magazine->head = load_relaxed(&store_chunk(store, last)->link);
     magazine->count -= blocks;
-    put_relaxed(&store_block(store, last)->link, 0);
+    put_relaxed(&store_chunk(store, last)->link, 0);
     push_batch(store, class, batch);
 }
 
@@ -175,7 +175,7 @@ void arena_free(struct store *store, struct slot *slot, region_ref ref, size_t b
 {
     unsigned class = class_of(bytes);
     struct magazine *magazine = &slot->magazines[class];
-    put_relaxed(&store_block(store, ref)->link, magazine->head);
+    put_relaxed(&store_chunk(store, ref)->link, magazine->head);
     magazine->head = ref;
     magazine->count++;
     bump_relaxed(&slot->stats.allocated_bytes, (uint64_t)0 - class_bytes(class));

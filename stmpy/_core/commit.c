@@ -14,18 +14,13 @@
 
 #include "history.h"
 #include "lock.h"
+#include "stats.h"
 #include "variable.h"
 
 #include <string.h>
 
 #define CHECK_INSIDE 16u /* read sets up to this size are checked under the lock alone */
 #define RECENT_LIMIT 256u
-
-static unsigned histogram_bucket(uint64_t value)
-{
-    unsigned bucket = value == 0 ? 0 : 64u - (unsigned)__builtin_clzll(value);
-    return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
-}
 
 /* ---- validation ------------------------------------------------------------------------ */
 
@@ -214,20 +209,6 @@ static void publish(struct txn *txn)
 
 /* ---- the whole of it ------------------------------------------------------------------------ */
 
-static void count_commit(struct txn *txn, uint32_t written)
-{
-    struct slot_stats *stats = &txn->slot->stats;
-    bump_relaxed(written > 0 ? &stats->commits : &stats->read_only_commits, 1);
-    bump_relaxed(&stats->read_set[histogram_bucket(txn->count)], 1);
-    bump_relaxed(&stats->write_set[histogram_bucket(written)], 1);
-}
-
-static enum stm_status end_in_conflict(struct txn *txn)
-{
-    bump_relaxed(&txn->slot->stats.conflicts[txn->conflict.reason], 1);
-    return STM_CONFLICT;
-}
-
 static enum stm_status prepare(struct txn *txn)
 {
     if (txn->prepared)
@@ -250,11 +231,11 @@ static enum stm_status commit_locked(struct txn *txn, bool checked, uint64_t bef
     if (!valid || !check_writes(txn)) {
         lock_release(store);
         txn->flags &= ~(uint32_t)TXN_SERIAL;
-        return end_in_conflict(txn);
+        return STM_CONFLICT;
     }
     uint32_t written = load_relaxed(&txn->slot->pending_count);
     publish(txn);
-    count_commit(txn, written);
+    stats_count_commit(txn, written);
     slot_unregister(txn->slot);
     txn->snapshot = NO_SNAPSHOT;
     history_sweep_some(store, txn->slot);
@@ -269,7 +250,7 @@ static enum stm_status commit_locked(struct txn *txn, bool checked, uint64_t bef
 enum stm_status txn_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns)
 {
     if (load_relaxed(&txn->slot->pending_count) == 0) {
-        count_commit(txn, 0);
+        stats_count_commit(txn, 0);
         return STM_OK;
     }
     enum stm_status status = prepare(txn);
@@ -281,7 +262,7 @@ enum stm_status txn_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns
         checked = txn->count > CHECK_INSIDE && !(txn->flags & TXN_SNAPSHOT) &&
                   load_relaxed(&txn->store->region->clock) != txn->snapshot;
         if (checked && !check_outside(txn, &before))
-            return end_in_conflict(txn);
+            return STM_CONFLICT;
         status = may_sleep ? lock_acquire(txn->store, txn->slot, deadline_ns)
                            : lock_try(txn->store, txn->slot);
         if (status != STM_OK)

@@ -28,6 +28,12 @@ static struct slot *lock_owner(const struct store *store, uint32_t word)
     return &store_slots(store)[(word >> 1 & 0x1fff) - 1];
 }
 
+bool lock_owned_by(struct store *store, const struct slot *slot)
+{
+    uint32_t word = load_acquire(&store->region->lock); /* Pairs with take. */
+    return word != 0 && lock_owner(store, word) == slot;
+}
+
 static bool take(struct store *store, uint32_t mine)
 {
     uint32_t expected = 0;

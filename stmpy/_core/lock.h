@@ -22,6 +22,9 @@ enum stm_status lock_acquire_urgently(struct store *store, struct slot *slot, ui
 
 void lock_release(struct store *store);
 
+/* True if the slot's name is in the lock. */
+bool lock_owned_by(struct store *store, const struct slot *slot);
+
 #define NO_DEADLINE UINT64_MAX
 
 #endif

@@ -8,10 +8,13 @@
 
 //// Encoding
 
-/* Whether the text ends in an offset of hours and minutes, as RFC 3339 has it. */
-static bool ends_in_minutes(const char *text, size_t length)
+/* An offset from UTC is the end of the text, of a length that tells what it goes down to. */
+#define OFFSET_OF_MINUTES 6   /* +HH:MM, as RFC 3339 has it */
+#define OFFSET_OF_FRACTION 16 /* +HH:MM:SS.ffffff */
+
+static bool ends_in_offset(const char *text, size_t length, size_t offset)
 {
-    return length > 6 && (text[length - 6] == '+' || text[length - 6] == '-');
+    return length > offset && (text[length - offset] == '+' || text[length - offset] == '-');
 }
 
 /* Tag 0, in which an offset of zero is a Z. */
@@ -80,8 +83,12 @@ static int encode_moment(struct encoder *encoder, PyObject *value, enum codec_ta
     PyObject *text = PyObject_CallMethod(value, "isoformat", NULL);
     const char *characters = text == NULL ? NULL : PyUnicode_AsUTF8AndSize(text, &length);
     if (characters != NULL) {
-        if (tag == CODEC_TAG_DATETIME && fold == 0 && zone == Py_None &&
-            ends_in_minutes(characters, (size_t)length))
+        /* Python 3.13 reads an offset of less than a second as none. */
+        if (ends_in_offset(characters, (size_t)length, OFFSET_OF_FRACTION))
+            result = encode_fail(encoder, "its offset from UTC has a fraction of a second; round "
+                                          "it to seconds");
+        else if (tag == CODEC_TAG_DATETIME && fold == 0 && zone == Py_None &&
+                 ends_in_offset(characters, (size_t)length, OFFSET_OF_MINUTES))
             result = encode_rfc3339(encoder, characters, (size_t)length);
         else
             result = encode_clock(encoder, tag, text, fold, zone);

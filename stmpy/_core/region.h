@@ -29,7 +29,7 @@ typedef uint32_t region_ref; /* offset / 16; 0 is no block */
 
 /* Every block starts with two words that are only ever accessed atomically: the free
  * lists live in them, and a thread that lost a race may still look at them. */
-struct block {
+struct chunk {
     shared_u32 link;  /* next free block of the same batch */
     shared_u32 batch; /* next batch, in the first block of a batch on a shared stack */
 };
@@ -42,7 +42,7 @@ struct arena {
 
 /* What a slot keeps in hand of one size class. */
 struct magazine {
-    region_ref head; /* Owned by the slot: a list linked by block.link */
+    region_ref head; /* Owned by the slot: a list linked by chunk.link */
     uint32_t count;  /* Owned by the slot */
 };
 
@@ -126,7 +126,7 @@ struct variable {
 
 /* ---- threads ------------------------------------------------------------------- */
 
-enum slot_state { SLOT_FREE, SLOT_CLAIMED };
+enum slot_state { SLOT_FREE, SLOT_CLAIMED, SLOT_REAPED };
 
 struct pending {
     region_ref cell;    /* the key written */
@@ -149,6 +149,18 @@ struct slot_stats {
     shared_u64 allocated_bytes;       /* of the arena, minus what this slot freed */
 };
 
+/* One key that blocks of this thread have lost conflicts over. */
+#define HEAT_ENTRIES 32u
+#define HEAT_KEY_WORDS 5u /* 8 bytes each: longer keys are cut */
+struct heat {
+    shared_u32 turn;     /* odd while the entry is being changed */
+    shared_u32 variable; /* 0: unused */
+    shared_u32 length;   /* bytes of the whole key */
+    shared_u32 spare;
+    shared_u64 count;    /* conflicts; after a replacement an upper bound */
+    shared_u64 key[HEAT_KEY_WORDS];
+};
+
 /* Blocks that were unlinked and may still be looked at; freed when their epoch passed:
  * versions when every read operation, cells when every transaction of that time is over. */
 enum limbo_kind { LIMBO_VERSIONS, LIMBO_CELLS, LIMBO_KINDS };
@@ -156,7 +168,7 @@ enum limbo_kind { LIMBO_VERSIONS, LIMBO_CELLS, LIMBO_KINDS };
 #define LIMBO_ITEMS 62u
 struct limbo {
     shared_u32 link;  /* next younger limbo block; Protected by the commit lock */
-    shared_u32 batch; /* as in struct block */
+    shared_u32 batch; /* as in struct chunk */
     uint32_t count;   /* Protected by the commit lock */
     uint32_t padding;
     uint64_t tag;     /* epoch of the youngest item; Protected by the commit lock */
@@ -191,6 +203,7 @@ struct slot {
 
     struct magazine magazines[ARENA_CLASSES]; /* Owned */
     alignas(REGION_LINE) struct slot_stats stats;
+    struct heat heat[HEAT_ENTRIES];           /* Owned, read by anyone */
 };
 
 /* ---- header -------------------------------------------------------------------- */

@@ -8,6 +8,8 @@
  */
 #include "slot.h"
 
+#include "lock.h"
+
 #include <stdlib.h>
 
 static bool try_claim(struct slot *slot)
@@ -99,14 +101,26 @@ bool slot_dead(const struct slot *slot)
     return !platform_process_alive(slot->pid, slot->start);
 }
 
+/* Whether a commit of this slot waits to be recovered. */
+static bool unfinished(struct store *store, const struct slot *slot)
+{
+    return lock_owned_by(store, slot) ||
+           load_acquire(&store->region->linking) == slot_number(store, slot) + 1;
+}
+
 uint32_t slot_reap(struct store *store)
 {
-    uint32_t reaped = 0;
-    uint32_t count = load_acquire(&store->region->slots_used);
+    uint32_t reaped = 0, count = load_acquire(&store->region->slots_used);
     uint32_t self = platform_process_id();
     for (uint32_t i = 0; i < count; i++) {
         struct slot *slot = &store_slots(store)[i];
-        if (load_acquire(&slot->state) != SLOT_CLAIMED || slot->pid == self || !slot_dead(slot))
+        uint32_t expected = SLOT_CLAIMED;
+        if (load_acquire(&slot->state) != SLOT_CLAIMED || slot->pid == self ||
+            !slot_dead(slot) || unfinished(store, slot))
+            continue;
+        /* Pairs with itself: one reaper releases it.  The dead can't take the lock any
+         * more, so what was finished stays finished. */
+        if (!cas_acq_rel(&slot->state, &expected, SLOT_REAPED))
             continue;
         slot_release(store, slot);
         reaped++;

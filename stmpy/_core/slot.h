@@ -23,8 +23,8 @@ void slot_discard_pending(struct store *store, struct slot *slot);
 /* True if the process that claimed the slot has ended. */
 bool slot_dead(const struct slot *slot);
 
-/* Gives back the slots of processes that have ended; returns how many.  Needs the commit
- * lock; the slot of a dead lock owner is recovered before (recover.h). */
+/* Gives back the slots of processes that have ended; returns how many.  Leaves that of a
+ * dead lock owner alone until it is recovered (recover.h). */
 uint32_t slot_reap(struct store *store);
 
 /* Registers and returns the newest snapshot. */

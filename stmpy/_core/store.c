@@ -41,6 +41,11 @@ static size_t fixed_bytes(void)
     return (header + REGION_SLOTS * sizeof(struct slot) + 4095) / 4096 * 4096;
 }
 
+uint64_t store_arena_bytes(const struct store *store)
+{
+    return store->mapped_bytes - fixed_bytes();
+}
+
 /* Creates the file, sized but empty, and maps it. */
 static enum stm_status map_region(struct store *store, const char *name)
 {

@@ -24,7 +24,7 @@ static inline void *store_at(const struct store *store, region_ref ref)
     return (uint8_t *)store->region + ((size_t)ref << 4);
 }
 
-static inline struct block *store_block(const struct store *store, region_ref ref)
+static inline struct chunk *store_chunk(const struct store *store, region_ref ref)
 {
     return store_at(store, ref);
 }
@@ -54,6 +54,9 @@ static inline struct slot *store_slots(const struct store *store)
     return (struct slot *)((uint8_t *)store->region +
                            (sizeof(struct region) + 4095) / 4096 * 4096);
 }
+
+/* The bytes that blocks may take: max_bytes of store_open. */
+uint64_t store_arena_bytes(const struct store *store);
 
 /* Makes a new region and takes one handle on it.  With a name that a living store of
  * this process has, that store is the result, whatever the sizes.  Sizes in bytes. */

@@ -42,19 +42,6 @@ void txn_end(struct txn *txn)
     txn->flags = 0;
 }
 
-uint64_t txn_pin(struct store *store, struct slot *slot)
-{
-    uint64_t snapshot = slot_register(store, slot);
-    slot_read_begin(store, slot);
-    return snapshot;
-}
-
-void txn_unpin(struct slot *slot)
-{
-    slot_read_end(slot);
-    slot_unregister(slot);
-}
-
 void txn_read_done(struct txn *txn)
 {
     slot_read_end(txn->slot);
@@ -207,10 +194,9 @@ const struct version *txn_current(const struct txn *txn, const struct txn_entry 
     return live_or_null(txn, ref);
 }
 
-static void fill_value(const struct txn *txn, const struct version *version,
-                       struct txn_entry *entry, struct txn_value *out)
+static void fill_value(const struct version *version, struct txn_entry *entry,
+                       struct txn_value *out)
 {
-    (void)txn;
     bool own = entry != NULL && entry->pending != 0;
     out->version = version;
     out->entry = entry;
@@ -225,7 +211,7 @@ enum stm_status txn_lookup(struct txn *txn, const struct key *key, bool read,
     if (txn->flags & TXN_READ_ONLY) {
         status = find_visible(txn, key, 0, &found);
         if (status == STM_OK)
-            fill_value(txn, live_or_null(txn, found.version), NULL, out);
+            fill_value(live_or_null(txn, found.version), NULL, out);
         return status;
     }
     struct txn_entry *entry = txn_set_find(txn, key);
@@ -249,7 +235,7 @@ enum stm_status txn_lookup(struct txn *txn, const struct key *key, bool read,
     }
     if (read && entry->pending == 0)
         entry->flags |= ENTRY_READ;
-    fill_value(txn, txn_current(txn, entry), entry, out);
+    fill_value(txn_current(txn, entry), entry, out);
     return STM_OK;
 }
 
@@ -266,32 +252,45 @@ static enum stm_status check_writable(struct txn *txn)
     return status;
 }
 
-static bool same_as_seen(const struct txn *txn, const struct txn_entry *entry,
-                         const uint8_t *payload, size_t length)
+/* Within a read operation, unless the current version is our own. */
+static bool same_as_current(const struct txn *txn, const struct txn_entry *entry,
+                            const uint8_t *payload, size_t length)
 {
-    const struct version *version = live_or_null(txn, entry->seen);
-    return entry->pending == 0 && version != NULL && version_length(version) == length &&
+    const struct version *version = txn_current(txn, entry);
+    return version != NULL && version_length(version) == length &&
            memcmp(version->payload, payload, length) == 0;
+}
+
+/* Whether the value is there already; reading it is what the block did then. */
+static enum stm_status find_same(struct txn *txn, struct txn_entry *entry,
+                                 const uint8_t *payload, size_t length, bool *same)
+{
+    if (entry->pending != 0 || entry->seen == 0) {
+        *same = entry->pending != 0 && same_as_current(txn, entry, payload, length);
+        return STM_OK;
+    }
+    slot_read_begin(txn->store, txn->slot);
+    bool equal = same_as_current(txn, entry, payload, length);
+    bool given_up = slot_evicted(txn->slot, txn->snapshot);
+    slot_read_end(txn->slot);
+    if (given_up)
+        return STM_TOO_OLD;
+    if (equal)
+        entry->flags |= ENTRY_READ;
+    *same = equal;
+    return STM_OK;
 }
 
 enum stm_status txn_put(struct txn *txn, struct txn_entry *entry, const uint8_t *payload,
                         size_t length, uint32_t version_flags)
 {
-    enum stm_status status = check_writable(txn);
+    bool same;
+    enum stm_status status = find_same(txn, entry, payload, length, &same);
+    if (status != STM_OK || same)
+        return status;
+    status = check_writable(txn);
     if (status != STM_OK)
         return status;
-    if (entry->seen != 0 && entry->pending == 0) {
-        slot_read_begin(txn->store, txn->slot);
-        bool given_up = slot_evicted(txn->slot, txn->snapshot);
-        bool same = !given_up && same_as_seen(txn, entry, payload, length);
-        slot_read_end(txn->slot);
-        if (given_up)
-            return STM_TOO_OLD;
-        if (same) {
-            entry->flags |= ENTRY_READ;
-            return STM_OK;
-        }
-    }
     if (txn->bytes + length > TXN_BYTES_LIMIT)
         return STM_TOO_LARGE;
     struct version *version;

@@ -103,10 +103,6 @@ void txn_end(struct txn *txn);
 /* Frees the memory of the process that the transaction used.  No transaction runs. */
 void txn_free(struct txn *txn);
 
-/* Pins the newest snapshot for one read outside a block; undone by txn_unpin. */
-uint64_t txn_pin(struct store *store, struct slot *slot);
-void txn_unpin(struct slot *slot);
-
 /* ---- reading and writing --------------------------------------------------------------- */
 
 /* Looks a key up at the snapshot, own writes included, and adds it to the read set if

@@ -1,0 +1,61 @@
+"""Software transactional memory for Python: variables that many interpreters change at once.
+
+Layout: `_native` is the core in C, under `_core`; `_store` and `_var` are thin Python over it;
+`_sites`, `_stacks`, `_rebinds` and `_frames` let a `with` block run again.
+"""
+
+import sys
+from typing import Any
+
+from stmpy._native import atomically as atomically
+from stmpy._native import in_transaction as in_transaction
+from stmpy._native import register as register
+from stmpy._native import run as run
+from stmpy._store import Store as Store
+from stmpy._store import default_store
+from stmpy._store import open as open
+from stmpy._var import TRef as TRef
+from stmpy._var import TVar as TVar
+from stmpy.errors import CommitUnknown as CommitUnknown
+from stmpy.errors import Conflict as Conflict
+from stmpy.errors import DecodeError as DecodeError
+from stmpy.errors import DurabilityError as DurabilityError
+from stmpy.errors import EncodeError as EncodeError
+from stmpy.errors import NestedMisuse as NestedMisuse
+from stmpy.errors import ReadOnly as ReadOnly
+from stmpy.errors import SnapshotTooOld as SnapshotTooOld
+from stmpy.errors import StmError as StmError
+from stmpy.errors import StoreClosed as StoreClosed
+from stmpy.errors import StoreFull as StoreFull
+from stmpy.errors import TransactionRequired as TransactionRequired
+from stmpy.errors import TransactionTimeout as TransactionTimeout
+from stmpy.statistics import Stats as Stats
+
+
+def snapshot() -> atomically:
+    """A block that only reads, at one snapshot, for as long as it likes.
+
+    It keeps no read set, never conflicts and never waits. Raises `ReadOnly` at a write, and
+    `SnapshotTooOld` once the history it needs has outgrown `history_bytes`.
+    """
+    return atomically(read_only=True)
+
+
+def stats(store: Store | None = None) -> Stats:
+    """What happened on the store so far (the default one, unless another is given)."""
+    return (store or default_store()).stats()
+
+
+def __getattr__(name: str) -> Any:
+    # The pool brings half of concurrent.futures with it, which most programs never need.
+    if name == "InterpreterPool":
+        from stmpy._pool import InterpreterPool
+
+        return InterpreterPool
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if sys.version_info < (3, 14):
+    # CPython 3.13.0 corrupts its heap when two isolated interpreters import datetime and the main
+    # interpreter has not done so before.
+    import datetime as _datetime  # noqa: F401

@@ -1,0 +1,347 @@
+/* py_atomic.c - the context manager.
+ *
+ * Invariant: an object with open levels is at the places of the context's levels that name
+ * it.  The with statement holds the object until it is left, so an open block whose object
+ * is freed was left without __exit__ (an exception between two instructions): it is undone.
+ * What ends a block that can run again is the event just before __exit__ (py_rerun.c); what
+ * __exit__ finds then is a block that has committed, or failed, or met an exception.
+ */
+#include "py_atomic.h"
+
+#include "py_block.h"
+#include "py_errors.h"
+#include "py_rerun.h"
+
+#include <structmember.h>
+
+static struct module_state *state_of_type(PyTypeObject *type)
+{
+    PyObject *module = PyType_GetModuleByDef(type, &native_module);
+    return module == NULL ? NULL : module_state_of(module);
+}
+
+static PyObject *atomic_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"",      "read_only", "isolation", "timeout", "max_attempts",
+                            "irrevocable", "label", "store", NULL};
+    struct module_state *state = state_of_type(type);
+    PyObject *function = NULL;
+    struct raw_options raw = {.timeout = Py_None, .max_attempts = Py_None, .label = Py_None,
+                              .store = Py_None};
+    if (state == NULL ||
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "|O$pOOOpOO:atomically", names, &function,
+                                     &raw.read_only, &raw.isolation, &raw.timeout,
+                                     &raw.max_attempts, &raw.irrevocable, &raw.label, &raw.store))
+        return NULL;
+    struct atomic *self = PyObject_New(struct atomic, type);
+    if (self == NULL)
+        return NULL;
+    size_t header = offsetof(struct atomic, state);
+    memset((char *)self + header, 0, sizeof *self - header);
+    self->state = state;
+    PyObject *result = (PyObject *)self;
+    if (atomic_set_options(self, &raw) < 0)
+        result = NULL;
+    else if (function != NULL)
+        result = PyObject_CallOneArg((PyObject *)self, function);
+    if (result != (PyObject *)self)
+        Py_DECREF(self);
+    return result;
+}
+
+/* The form that every block uses, `atomically()`, without parsing anything. */
+static PyObject *atomic_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf,
+                                   PyObject *names)
+{
+    if (PyVectorcall_NARGS(nargsf) == 0 && names == NULL) {
+        struct module_state *state = state_of_type((PyTypeObject *)type);
+        struct atomic *self =
+            state == NULL ? NULL : PyObject_New(struct atomic, (PyTypeObject *)type);
+        if (self == NULL)
+            return NULL;
+        size_t header = offsetof(struct atomic, state);
+        memset((char *)self + header, 0, sizeof *self - header);
+        self->state = state;
+        return (PyObject *)self;
+    }
+    PyObject *positional = PyTuple_New(PyVectorcall_NARGS(nargsf)), *keywords = NULL;
+    PyObject *result = NULL;
+    for (Py_ssize_t i = 0; positional != NULL && i < PyTuple_GET_SIZE(positional); i++)
+        PyTuple_SET_ITEM(positional, i, Py_NewRef(args[i]));
+    if (names != NULL)
+        keywords = PyDict_New();
+    for (Py_ssize_t i = 0; keywords != NULL && i < PyTuple_GET_SIZE(names); i++) {
+        if (PyDict_SetItem(keywords, PyTuple_GET_ITEM(names, i),
+                           args[PyVectorcall_NARGS(nargsf) + i]) < 0)
+            Py_CLEAR(keywords);
+    }
+    if (positional != NULL && (names == NULL || keywords != NULL))
+        result = atomic_new((PyTypeObject *)type, positional, keywords);
+    Py_XDECREF(positional);
+    Py_XDECREF(keywords);
+    return result;
+}
+
+/* ---- entering and leaving --------------------------------------------------------------------- */
+
+static PyObject *refuse(struct atomic *self, const char *text)
+{
+    errors_format(self->state, ERROR_NESTED_MISUSE, "%s", text);
+    return NULL;
+}
+
+int atomic_check_nesting(struct thread_context *context, const struct block_options *options)
+{
+    if (options->store != context->block.options.store)
+        return errors_format(context->state, ERROR_NESTED_MISUSE,
+                             "this block: a block of one store can't hold a block of another, "
+                             "as they could not commit together; leave the outer block first");
+    if (options->txn_flags & TXN_SERIAL && !(context->txn.flags & TXN_SERIAL))
+        return errors_format(context->state, ERROR_NESTED_MISUSE,
+                             "this block: irrevocable inside a block that may run again; make "
+                             "the outermost block irrevocable");
+    return 0;
+}
+
+static int enter_nested(struct atomic *self, struct thread_context *context)
+{
+    struct block_options options;
+    if (atomic_options(self, &options) < 0 || atomic_check_nesting(context, &options) < 0)
+        return -1;
+    return block_nest(context, self, (options.txn_flags & TXN_READ_ONLY) != 0);
+}
+
+static int enter_outermost(struct atomic *self, struct thread_context *context)
+{
+    struct block_options options;
+    if (atomic_options(self, &options) < 0)
+        return -1;
+    int again = rerun_enter(context);
+    if (again < 0)
+        return -1;
+    if (!again && !(options.txn_flags & TXN_READ_ONLY))
+        options.txn_flags |= TXN_SERIAL;
+    if (block_open(context, &options, self) < 0) {
+        context->block.site = NULL;
+        Py_CLEAR(context->block.saved);
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *atomic_enter(struct atomic *self, PyObject *unused)
+{
+    (void)unused;
+    struct thread_context *context = thread_here(self->state);
+    if (context == NULL)
+        return NULL;
+    if (self->levels > 0 && self->context != context)
+        return refuse(self, "this block: open in another thread; each thread needs a block of "
+                            "its own: write `with stm.atomically():` there");
+    if ((context->depth > 0 ? enter_nested(self, context) : enter_outermost(self, context)) < 0)
+        return NULL;
+    self->context = context;
+    self->levels++;
+    return Py_NewRef(self);
+}
+
+void atomic_forget(struct atomic *self)
+{
+    self->context = NULL;
+    self->levels = 0;
+}
+
+/* Copies what the transaction knows into the object before it is gone. */
+static void take_results(struct atomic *self, struct thread_context *context)
+{
+    self->attempt = context->block.attempt;
+    self->version = context->block.committed ? context->txn.committed : 0;
+}
+
+static PyObject *leave_nested(struct atomic *self, struct thread_context *context, bool failed)
+{
+    self->levels--;
+    if (!failed && !context->block.doomed && block_flush(context) < 0) {
+        PyObject *raised = PyErr_GetRaisedException();
+        block_unnest(context, false);
+        PyErr_SetRaisedException(raised);
+        return NULL;
+    }
+    if (block_unnest(context, !failed) < 0)
+        return NULL;
+    Py_RETURN_FALSE;
+}
+
+/* No event came before this, so the block can't run again: serial, or read-only. */
+static int commit_at_exit(struct thread_context *context)
+{
+    enum block_outcome outcome = block_commit(context);
+    if (outcome == BLOCK_CONFLICT)
+        return errors_format(context->state, ERROR_CONFLICT,
+                             "this block: lost to another block and could not be run again "
+                             "because its monitoring events were taken away (sys.monitoring); "
+                             "nothing was changed: run it again");
+    return outcome == BLOCK_COMMITTED ? 0 : -1;
+}
+
+static PyObject *leave_outermost(struct atomic *self, struct thread_context *context, bool failed)
+{
+    int result = 0;
+    if (context->block.error != NULL) {
+        PyErr_SetRaisedException(Py_NewRef(context->block.error));
+        result = -1;
+    } else if (!failed && !context->block.committed) {
+        result = commit_at_exit(context);
+    }
+    self->snapshot = context->txn.snapshot != NO_SNAPSHOT ? context->txn.snapshot : self->snapshot;
+    take_results(self, context);
+    atomic_forget(self);
+    block_close(context);
+    if (result < 0)
+        return NULL;
+    Py_RETURN_FALSE;
+}
+
+static PyObject *atomic_exit(struct atomic *self, PyObject *const *args, Py_ssize_t count)
+{
+    struct thread_context *context = thread_here(self->state);
+    if (context == NULL)
+        return NULL;
+    bool failed = count > 0 && args[0] != Py_None;
+    if (context->depth == 0 || context->levels[context->depth - 1].owner != self) {
+        if (failed)
+            Py_RETURN_FALSE;
+        return refuse(self, "this block: not the innermost open block of this thread; a block "
+                            "is left by the thread and in the process that entered it, before "
+                            "the blocks around it");
+    }
+    return context->depth > 1 ? leave_nested(self, context, failed)
+                              : leave_outermost(self, context, failed);
+}
+
+static void atomic_dealloc(struct atomic *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    struct thread_context *context = self->context;
+    if (self->levels > 0 && context == thread_here(self->state)) {
+        uint32_t depth = context->depth;
+        while (depth > 0 && context->levels[depth - 1].owner != self)
+            depth--;
+        atomic_forget(self);
+        while (context->depth > 1 && context->depth >= depth)
+            block_unnest(context, false);
+        if (depth == 1)
+            block_close(context);
+    }
+    Py_XDECREF(self->store);
+    Py_XDECREF(self->label);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+/* ---- attributes -------------------------------------------------------------------------------- */
+
+static bool is_running(struct atomic *self)
+{
+    return self->context != NULL && self->context->depth > 0;
+}
+
+static PyObject *get_attempt(struct atomic *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromUnsignedLong(is_running(self) ? self->context->block.attempt
+                                                    : self->attempt);
+}
+
+static PyObject *get_snapshot(struct atomic *self, void *unused)
+{
+    (void)unused;
+    uint64_t snapshot = is_running(self) && self->context->txn.snapshot != NO_SNAPSHOT
+                            ? self->context->txn.snapshot
+                            : self->snapshot;
+    return PyLong_FromUnsignedLongLong(snapshot);
+}
+
+static PyObject *get_version(struct atomic *self, void *unused)
+{
+    (void)unused;
+    if (self->version == 0)
+        Py_RETURN_NONE;
+    return PyLong_FromUnsignedLongLong(self->version);
+}
+
+static PyObject *get_serial(struct atomic *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(is_running(self) && self->context->txn.flags & TXN_SERIAL);
+}
+
+static PyObject *get_reason(struct atomic *self, void *unused)
+{
+    (void)unused;
+    PyObject *reason = is_running(self) ? rerun_reason(self->context->block.site) : NULL;
+    return Py_NewRef(reason == NULL ? Py_None : reason);
+}
+
+/* ---- the decorator -------------------------------------------------------------------------------- */
+
+static PyObject *atomic_call(struct atomic *self, PyObject *args, PyObject *kwargs)
+{
+    PyObject *function;
+    if (kwargs != NULL && PyDict_GET_SIZE(kwargs) > 0) {
+        PyErr_SetString(PyExc_TypeError, "atomically(...) decorates one function: it takes no "
+                                         "further keywords");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(args, "O:atomically", &function))
+        return NULL;
+    return PyObject_CallFunctionObjArgs((PyObject *)self->state->function_type, self, function,
+                                        NULL);
+}
+
+static PyMethodDef methods[] = {
+    {"__enter__", (PyCFunction)atomic_enter, METH_NOARGS, NULL},
+    {"__exit__", (PyCFunction)(void (*)(void))atomic_exit, METH_FASTCALL, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"label", Py_T_OBJECT_EX, offsetof(struct atomic, label), Py_READONLY,
+     "The label given to the block."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef getters[] = {
+    {"attempt", (getter)get_attempt, NULL, "Which attempt this is, from 1.", NULL},
+    {"snapshot", (getter)get_snapshot, NULL, "Number of the commit that the block sees.", NULL},
+    {"version", (getter)get_version, NULL,
+     "Number of the block's own commit; None before it, or if it wrote nothing.", NULL},
+    {"serial", (getter)get_serial, NULL, "True while the block runs where it cannot lose.", NULL},
+    {"serial_reason", (getter)get_reason, NULL,
+     "Why this with statement can't be run again and is serial from the start, or None.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_new, atomic_new},         {Py_tp_dealloc, atomic_dealloc}, {Py_tp_call, atomic_call},
+    {Py_tp_methods, methods},        {Py_tp_members, members},        {Py_tp_getset, getters},
+    {Py_tp_doc, "One block: a context manager, or a decorator.  See stmpy.atomically."},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {
+    .name = "stmpy._native.atomically",
+    .basicsize = sizeof(struct atomic),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = slots,
+};
+
+int atomic_type_add(PyObject *module)
+{
+    PyTypeObject *type = module_add_type(module, &spec);
+    if (type == NULL)
+        return -1;
+    type->tp_vectorcall = atomic_vectorcall;
+    module_state_of(module)->atomic_type = type;
+    return 0;
+}

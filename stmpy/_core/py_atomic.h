@@ -1,0 +1,42 @@
+/* py_atomic.h - what `stm.atomically(...)` returns: options, context manager, decorator.
+ */
+#ifndef STMPY_PY_ATOMIC_H
+#define STMPY_PY_ATOMIC_H
+
+#include "py_thread.h"
+
+struct atomic {
+    PyObject_HEAD
+    struct module_state *state;     /* Borrowed from the type's module */
+    PyObject *store;                /* Owned: a Store, or NULL for the default store */
+    PyObject *label;                /* Owned: str, or NULL */
+    uint32_t txn_flags;             /* Immutable: TXN_READ_ONLY, TXN_SNAPSHOT, TXN_SERIAL */
+    uint64_t timeout_ns;            /* Immutable: 0 is none */
+    uint32_t max_attempts;          /* Immutable: 0 is no limit */
+    uint32_t attempt;               /* of the block that is open or was last */
+    uint64_t snapshot;              /* of its last attempt */
+    uint64_t version;               /* its commit number; 0: it wrote nothing */
+    struct thread_context *context; /* Borrowed while the block is open */
+    uint32_t levels;                /* how many levels this object has open */
+};
+
+/* Arguments as atomically() gets them; the objects are Borrowed, isolation may be NULL. */
+struct raw_options {
+    int read_only, irrevocable;
+    PyObject *isolation, *timeout, *max_attempts, *label, *store;
+};
+
+/* Fills the object from its arguments; 0, or -1 with ValueError or TypeError. */
+int atomic_set_options(struct atomic *self, const struct raw_options *raw);
+
+/* The options for block_open.  NULL store means the default one.  -1 with an exception. */
+int atomic_options(struct atomic *self, struct block_options *out);
+
+/* Whether a block with these options may be nested in the one that is open; 0, or -1 with
+ * NestedMisuse. */
+int atomic_check_nesting(struct thread_context *context, const struct block_options *options);
+
+/* The block that this object opened is over, without its __exit__. */
+void atomic_forget(struct atomic *self);
+
+#endif

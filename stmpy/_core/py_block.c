@@ -1,0 +1,277 @@
+/* py_block.c - attempts, commit, backing off, serial mode.
+ *
+ * Invariant: between block_open and block_close the context's transaction is running, or
+ * has ended in a commit or a conflict.  No thread sleeps while attached to an interpreter,
+ * and none attaches while it holds the commit lock, except in serial mode: there everybody
+ * who waits for the lock has detached first, so the holder always gets its interpreter.
+ */
+#include "py_block.h"
+
+#include "history.h"
+#include "lock.h"
+#include "py_atomic.h"
+#include "py_errors.h"
+#include "stats.h"
+
+#include <time.h>
+
+#define SERIAL_AFTER 10u  /* losses until a block runs where it cannot lose */
+#define PATIENT_FROM 3u   /* the first losses are followed by an attempt at once */
+#define BACKOFF_NS 2000u  /* doubled with each further loss */
+
+static int check_open(struct thread_context *context)
+{
+    struct store *store = context->block.options.store;
+    if (!load_acquire(&store->region->closed)) /* Pairs with store_close. */
+        return 0;
+    return errors_format(context->state, ERROR_STORE_CLOSED,
+                         "this block: store %s is closed; open it again and make its "
+                         "variables from the new store",
+                         store->name[0] ? store->name : "(unnamed)");
+}
+
+/* ---- objects of the entries --------------------------------------------------------------- */
+
+/* Drops the decoded objects after the transaction has let go of its entries: dropping one
+ * may run code that starts a block of its own. */
+static void end_transaction(struct thread_context *context)
+{
+    struct txn *txn = &context->txn;
+    PyObject *few[16], **objects = few;
+    uint32_t count = 0;
+    if (txn->count > 16) {
+        objects = PyMem_RawMalloc(txn->count * sizeof *objects);
+        if (objects == NULL)
+            objects = few;
+    }
+    for (uint32_t i = 0; i < txn->count; i++) {
+        PyObject *object = txn->entries[i].object;
+        txn->entries[i].object = NULL;
+        if (object == NULL)
+            continue;
+        if (objects == few && count == 16)
+            Py_DECREF(object);
+        else
+            objects[count++] = object;
+    }
+    txn_end(txn);
+    context->block.marked = 0;
+    while (count > 0)
+        Py_DECREF(objects[--count]);
+    if (objects != few)
+        PyMem_RawFree(objects);
+}
+
+/* ---- starting -------------------------------------------------------------------------------- */
+
+/* Looks at signals that arrived while detached; -1 with an exception if one raises. */
+static int look_at_signals(enum stm_status status)
+{
+    return status == STM_INTERRUPTED ? PyErr_CheckSignals() : 0;
+}
+
+/* A place of one's own before everyone else: the commit lock for the whole attempt. */
+static int lock_for_serial(struct thread_context *context, struct slot *slot)
+{
+    struct store *store = context->block.options.store;
+    enum stm_status status;
+    do {
+        Py_BEGIN_ALLOW_THREADS
+        status = lock_acquire_urgently(store, slot, context->block.deadline_ns);
+        Py_END_ALLOW_THREADS
+        if (look_at_signals(status) < 0) {
+            return -1;
+        }
+    } while (status == STM_INTERRUPTED);
+    if (status != STM_OK)
+        return errors_raise(context, status, NULL, NULL);
+    return 0;
+}
+
+static int start_attempt(struct thread_context *context)
+{
+    struct block *block = &context->block;
+    struct slot *slot = thread_slot(context, block->options.store);
+    if (slot == NULL || check_open(context) < 0)
+        return -1;
+    uint32_t flags = block->options.txn_flags;
+    bool lost_often = block->attempt >= SERIAL_AFTER && !(flags & TXN_READ_ONLY);
+    if (lost_often || flags & TXN_SERIAL) {
+        flags |= TXN_SERIAL;
+        if (lock_for_serial(context, slot) < 0)
+            return -1;
+        bump_relaxed(&slot->stats.serial, 1);
+    }
+    block->attempt++;
+    block->doomed = block->committed = false;
+    block->marked = 0;
+    context->attempts_begun++;
+    context->txn.site = 0;
+    txn_begin(&context->txn, block->options.store, slot, flags);
+    return 0;
+}
+
+int block_open(struct thread_context *context, const struct block_options *options,
+               struct atomic *owner)
+{
+    struct block *block = &context->block;
+    block->options = *options;
+    block->deadline_ns =
+        options->timeout_ns == 0 ? NO_DEADLINE : platform_now_ns() + options->timeout_ns;
+    block->attempt = 0;
+    block->error = NULL;
+    if (start_attempt(context) < 0)
+        return -1;
+    context->levels[0] = (struct level){.owner = owner,
+                                        .read_only = (options->txn_flags & TXN_READ_ONLY) != 0};
+    context->depth = 1;
+    return 0;
+}
+
+/* ---- committing ---------------------------------------------------------------------------------- */
+
+static enum stm_status commit_now(struct thread_context *context)
+{
+    struct txn *txn = &context->txn;
+    enum stm_status status = txn_commit(txn, false, NO_DEADLINE);
+    while (status == STM_BUSY || status == STM_INTERRUPTED) {
+        if (look_at_signals(status) < 0)
+            return STM_INTERRUPTED;
+        Py_BEGIN_ALLOW_THREADS
+        status = txn_commit(txn, true, context->block.deadline_ns);
+        Py_END_ALLOW_THREADS
+    }
+    return status;
+}
+
+/* A test may ask for a conflict at any point; 1, 0, or -1 with an exception. */
+int block_injected(struct thread_context *context)
+{
+    PyObject *inject = context->state->inject;
+    if (inject == NULL || context->txn.flags & (TXN_SERIAL | TXN_READ_ONLY))
+        return 0;
+    PyObject *answer = PyObject_CallNoArgs(inject);
+    int yes = answer == NULL ? -1 : PyObject_IsTrue(answer);
+    Py_XDECREF(answer);
+    if (yes == 1) {
+        context->block.doomed = true;
+        context->txn.conflict.reason = CONFLICT_INJECTED;
+    }
+    return yes;
+}
+
+enum block_outcome block_commit(struct thread_context *context)
+{
+    struct block *block = &context->block;
+    if (block->doomed)
+        return BLOCK_CONFLICT;
+    int injected = block_injected(context);
+    if (injected != 0)
+        return injected < 0 ? BLOCK_ERROR : BLOCK_CONFLICT;
+    if (check_open(context) < 0 || block_flush(context) < 0)
+        return block->doomed ? (PyErr_Clear(), BLOCK_CONFLICT) : BLOCK_ERROR;
+    enum stm_status status = commit_now(context);
+    if (status == STM_STORE_FULL) {
+        block_relieve(context);
+        status = commit_now(context);
+    }
+    if (status == STM_OK) {
+        block->committed = true;
+        stats_count_attempts(context->txn.slot, block->attempt);
+        return BLOCK_COMMITTED;
+    }
+    if (status == STM_CONFLICT) {
+        block->doomed = true;
+        return BLOCK_CONFLICT;
+    }
+    if (status != STM_INTERRUPTED)
+        errors_raise(context, status, NULL, NULL);
+    return BLOCK_ERROR;
+}
+
+/* ---- again ------------------------------------------------------------------------------------------ */
+
+static uint64_t next_random(struct thread_context *context)
+{
+    uint64_t x = context->random;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return context->random = x;
+}
+
+/* Sleeps a random part of a time that doubles with every loss, so that two blocks which
+ * beat each other fall out of step. */
+static void back_off(struct thread_context *context)
+{
+    uint32_t losses = context->block.attempt;
+    if (losses < PATIENT_FROM)
+        return;
+    uint64_t most = BACKOFF_NS << (losses - PATIENT_FROM);
+    struct timespec pause = {.tv_nsec = (long)(next_random(context) % most)};
+    Py_BEGIN_ALLOW_THREADS
+    nanosleep(&pause, NULL);
+    Py_END_ALLOW_THREADS
+}
+
+int block_again(struct thread_context *context)
+{
+    struct block *block = &context->block;
+    stats_count_conflict(&context->txn);
+    end_transaction(context);
+    context->depth = 1; /* whatever was nested runs again as well */
+    if (PyErr_CheckSignals() < 0)
+        return -1;
+    if (block->options.max_attempts != 0 && block->attempt >= block->options.max_attempts)
+        return errors_format(context->state, ERROR_CONFLICT,
+                             "this block: lost to other blocks in all of its %u attempts "
+                             "(max_attempts); nothing was changed: try again later, or leave "
+                             "max_attempts out",
+                             block->attempt);
+    if (block->deadline_ns != NO_DEADLINE && platform_now_ns() >= block->deadline_ns)
+        return errors_raise(context, STM_TIMED_OUT, NULL, NULL);
+    back_off(context);
+    return start_attempt(context);
+}
+
+/* ---- leaving ------------------------------------------------------------------------------------------ */
+
+void block_close(struct thread_context *context)
+{
+    struct block *block = &context->block;
+    PyObject *raised = PyErr_GetRaisedException();
+    if (!block->committed && context->txn.slot != NULL)
+        bump_relaxed(&context->txn.slot->stats.aborts, 1);
+    context->depth = 0;
+    PyObject *saved = block->saved, *error = block->error;
+    block->saved = block->error = NULL;
+    block->site = NULL;
+    block->frame = NULL;
+    if (context->txn.store != NULL)
+        end_transaction(context);
+    Py_XDECREF(saved);
+    Py_XDECREF(error);
+    PyErr_SetRaisedException(raised);
+}
+
+void block_abandon(struct thread_context *context)
+{
+    if (context->depth == 0)
+        return;
+    struct atomic *owner = context->levels[0].owner;
+    if (owner != NULL)
+        atomic_forget(owner);
+    block_close(context);
+}
+
+void block_relieve(struct thread_context *context)
+{
+    struct txn *txn = &context->txn;
+    bool serial = (txn->flags & TXN_SERIAL) != 0;
+    if (!serial && lock_try(txn->store, txn->slot) != STM_OK)
+        return;
+    history_sweep_all(txn->store, txn->slot, false);
+    history_sweep_all(txn->store, txn->slot, false); /* frees what the first one unlinked */
+    if (!serial)
+        lock_release(txn->store);
+}

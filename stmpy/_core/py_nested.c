@@ -1,0 +1,168 @@
+/* py_nested.c - nested levels, and values that are changed in place.
+ *
+ * A list or dict that a block has read belongs to the block: the program changes it in
+ * place, and what it then holds is stored.  So such an object is encoded and compared when
+ * it matters what it holds: at commit, where a nested level begins, and before a walk.
+ * When a nested level is undone, objects that the enclosing level holds are put back as
+ * they were, in place, because the program has them in its hands.
+ */
+#include "py_block.h"
+#include "py_errors.h"
+
+/* Stores what the object of one entry holds now. */
+static int flush_entry(struct thread_context *context, uint32_t place)
+{
+    struct txn *txn = &context->txn;
+    struct codec_buf buf;
+    unsigned flags = 0;
+    PyObject *object = Py_NewRef(txn->entries[place].object);
+    uint64_t attempt = context->attempts_begun;
+    codec_buf_init(&buf, CODEC_VALUE_MAX);
+    int result = values_encode(&context->state->values, object, &buf, &flags);
+    if (result == 0 && attempt == context->attempts_begun) {
+        enum stm_status status =
+            txn_put(txn, &txn->entries[place], buf.bytes, buf.used,
+                    flags & VALUE_MUTABLE ? VERSION_MUTABLE : 0);
+        if (status == STM_STORE_FULL) {
+            block_relieve(context);
+            status = txn_put(txn, &txn->entries[place], buf.bytes, buf.used,
+                             flags & VALUE_MUTABLE ? VERSION_MUTABLE : 0);
+        }
+        if (status != STM_OK)
+            result = errors_raise(context, status, NULL, NULL);
+    }
+    codec_buf_free(&buf);
+    Py_DECREF(object);
+    return result;
+}
+
+int block_flush(struct thread_context *context)
+{
+    struct txn *txn = &context->txn;
+    for (uint32_t i = 0; context->block.marked > 0 && i < txn->count; i++) {
+        if (txn->entries[i].flags & ENTRY_MARK && flush_entry(context, i) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- undoing changes in place ------------------------------------------------------------ */
+
+/* What the entry holds after the rollback, decoded anew; NULL without an exception if the
+ * key is absent. */
+static PyObject *decode_current(struct thread_context *context, uint32_t place)
+{
+    struct txn *txn = &context->txn;
+    slot_read_begin(txn->store, txn->slot);
+    const struct version *version = txn_current(txn, &txn->entries[place]);
+    PyObject *bytes = NULL;
+    if (version != NULL)
+        bytes = PyBytes_FromStringAndSize((const char *)version->payload,
+                                          (Py_ssize_t)version_length(version));
+    bool given_up = slot_evicted(txn->slot, txn->snapshot);
+    slot_read_end(txn->slot);
+    if (given_up) {
+        Py_XDECREF(bytes);
+        errors_raise(context, STM_TOO_OLD, NULL, NULL);
+        return NULL;
+    }
+    if (bytes == NULL)
+        return NULL;
+    PyObject *object = values_decode(&context->state->values,
+                                     (const uint8_t *)PyBytes_AS_STRING(bytes),
+                                     (size_t)PyBytes_GET_SIZE(bytes));
+    Py_DECREF(bytes);
+    return object;
+}
+
+/* Gives `object` the contents of `before`; 1 if it could be done, 0 if the types differ or
+ * have no contents to exchange, -1 with an exception. */
+static int restore_contents(PyObject *object, PyObject *before)
+{
+    if (Py_TYPE(object) != Py_TYPE(before))
+        return 0;
+    if (PyList_CheckExact(object))
+        return PyList_SetSlice(object, 0, PyList_GET_SIZE(object), before) < 0 ? -1 : 1;
+    if (PyDict_CheckExact(object)) {
+        PyDict_Clear(object);
+        return PyDict_Update(object, before) < 0 ? -1 : 1;
+    }
+    if (PySet_CheckExact(object)) {
+        if (PySet_Clear(object) < 0)
+            return -1;
+        PyObject *none = PyObject_CallMethod(object, "update", "O", before);
+        Py_XDECREF(none);
+        return none == NULL ? -1 : 1;
+    }
+    return 0;
+}
+
+static void forget_object(struct thread_context *context, uint32_t place)
+{
+    struct txn_entry *entry = &context->txn.entries[place];
+    PyObject *object = entry->object;
+    context->block.marked -= (entry->flags & ENTRY_MARK) != 0;
+    entry->flags &= ~(uint32_t)ENTRY_MARK;
+    entry->object = NULL;
+    Py_XDECREF(object);
+}
+
+static int restore_entry(struct thread_context *context, uint32_t place)
+{
+    PyObject *object = Py_NewRef(context->txn.entries[place].object);
+    PyObject *before = decode_current(context, place);
+    int restored = before == NULL ? (PyErr_Occurred() ? -1 : 0)
+                                  : restore_contents(object, before);
+    if (restored == 0)
+        forget_object(context, place);
+    Py_XDECREF(before);
+    Py_DECREF(object);
+    return restored < 0 ? -1 : 0;
+}
+
+/* Brings the objects in line with what the entries hold after a rollback. */
+static int restore_objects(struct thread_context *context)
+{
+    struct txn *txn = &context->txn;
+    for (uint32_t i = 0; i < txn->count; i++) {
+        if (txn->entries[i].object == NULL)
+            continue;
+        if (!(txn->entries[i].flags & ENTRY_MARK))
+            forget_object(context, i);
+        else if (restore_entry(context, i) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- levels --------------------------------------------------------------------------------- */
+
+int block_nest(struct thread_context *context, struct atomic *owner, bool read_only)
+{
+    if (context->depth == BLOCK_LEVELS)
+        return errors_format(context->state, ERROR_NESTED_MISUSE,
+                             "this block: nested %d deep; is a block entered without end?",
+                             BLOCK_LEVELS);
+    if (block_check(context) < 0 || block_flush(context) < 0)
+        return -1;
+    struct level *level = &context->levels[context->depth];
+    level->owner = owner;
+    level->read_only = read_only || context->levels[context->depth - 1].read_only;
+    if (!(context->txn.flags & TXN_READ_ONLY))
+        level->savepoint = txn_save(&context->txn);
+    context->depth++;
+    return 0;
+}
+
+int block_unnest(struct thread_context *context, bool keep)
+{
+    struct level *level = &context->levels[--context->depth];
+    if (context->txn.flags & TXN_READ_ONLY || context->block.doomed)
+        return 0;
+    if (keep) {
+        txn_merge(&context->txn, level->savepoint);
+        return 0;
+    }
+    txn_rollback(&context->txn, level->savepoint);
+    return restore_objects(context);
+}

@@ -1,0 +1,101 @@
+/* py_thread.h - what a thread has open in one interpreter.
+ *
+ * A thread that works for several interpreters has a context in each.  The context holds
+ * the thread's slots, one per store it has used, and its one transaction.
+ */
+#ifndef STMPY_PY_THREAD_H
+#define STMPY_PY_THREAD_H
+
+#include "py_state.h"
+#include "txn.h"
+
+struct attachment {
+    struct store *store; /* Owned: one handle */
+    struct slot *slot;   /* Owned */
+};
+
+struct site;
+struct atomic;
+struct _PyInterpreterFrame;
+
+/* One level of nesting; the first is the outermost block. */
+struct level {
+    struct atomic *owner;           /* Borrowed, or NULL for a function call */
+    struct txn_savepoint savepoint; /* of nested levels */
+    bool read_only;                 /* writes are refused here and further in */
+};
+
+#define BLOCK_LEVELS 64
+
+struct block_options {
+    struct store *store;   /* Borrowed: an attachment of the thread holds it */
+    uint32_t txn_flags;    /* enum txn_flags, TXN_SERIAL where it must not run twice */
+    uint64_t timeout_ns;   /* 0: none */
+    uint32_t max_attempts; /* 0: no limit */
+};
+
+/* The outermost block of a thread, over all its attempts. */
+struct block {
+    struct block_options options;
+    uint64_t deadline_ns;   /* NO_DEADLINE: none */
+    uint32_t attempt;       /* from 1 */
+    bool doomed;            /* a conflict was found: only running again can follow */
+    bool committed;         /* the commit is done; what is left is to leave */
+    PyObject *error;        /* Owned: to be raised when the block is left, or NULL */
+    uint32_t marked;        /* entries whose object may have been changed in place */
+    const struct site *site;            /* Borrowed from the code object; NULL in a call */
+    struct _PyInterpreterFrame *frame;  /* Borrowed: the frame of the with statement */
+    PyObject *saved;        /* Owned: list of what names were bound to at entry, or NULL */
+};
+
+#define CACHE_ENTRIES 512u
+
+/* A decoded immutable value, by the version it was decoded from. */
+struct cached {
+    uint64_t ts;
+    uint64_t store;
+    region_ref version;
+    PyObject *object; /* Owned */
+};
+
+struct thread_context {
+    struct module_state *state;   /* Borrowed: this struct goes before the module does */
+    uint64_t thread;              /* Immutable */
+    bool ended;                   /* Protected by the registry: the thread is gone */
+    struct thread_context *next;  /* Protected by the registry */
+    struct attachment *attachments; /* Owned */
+    uint32_t attached, attachment_room;
+    struct txn txn;
+    uint64_t attempts_begun;      /* tells one attempt from another */
+    uint64_t random;              /* state of the generator for backing off */
+    struct block block;           /* meaningful while depth > 0 */
+    uint32_t depth;               /* open levels */
+    struct level levels[BLOCK_LEVELS];
+    struct cached *cache;         /* Owned: CACHE_ENTRIES, or NULL until needed */
+};
+
+struct thread_known {
+    uint64_t serial;
+    struct thread_context *context;
+};
+extern _Thread_local struct thread_known thread_known;
+
+/* The slow half of thread_here. */
+struct thread_context *thread_find(struct module_state *state);
+
+/* The calling thread's context in the interpreter of this module; NULL with an
+ * exception. */
+static inline struct thread_context *thread_here(struct module_state *state)
+{
+    if (__builtin_expect(thread_known.serial == state->serial, 1))
+        return thread_known.context;
+    return thread_find(state);
+}
+
+/* The thread's slot in a store, claimed at first use; NULL with an exception. */
+struct slot *thread_slot(struct thread_context *context, struct store *store);
+
+/* Releases everything that threads hold for this module. */
+void thread_forget_module(struct module_state *state);
+
+#endif

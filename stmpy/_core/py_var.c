@@ -1,0 +1,262 @@
+/* py_var.c - the types Var and Ref.
+ *
+ * Var has what a mapping needs to be fast; stmpy.TVar adds the rest in Python.
+ */
+#include "py_var.h"
+
+#include "py_errors.h"
+#include "variable.h"
+
+#include <structmember.h>
+
+/* Finds or makes the variable; on the slow path detached from the interpreter. */
+static enum stm_status open_variable(struct thread_context *context, struct store *store,
+                                     const char *name, uint32_t length, uint32_t kind,
+                                     region_ref *out)
+{
+    struct slot *slot = thread_slot(context, store);
+    if (slot == NULL)
+        return STM_INTERRUPTED; /* an exception is set */
+    enum stm_status status = variable_open(store, slot, name, length, kind, false, out);
+    while (status == STM_BUSY) {
+        Py_BEGIN_ALLOW_THREADS
+        status = variable_open(store, slot, name, length, kind, true, out);
+        Py_END_ALLOW_THREADS
+        if (status == STM_INTERRUPTED)
+            status = PyErr_CheckSignals() < 0 ? STM_INTERRUPTED : STM_BUSY;
+    }
+    return status;
+}
+
+static int check_kind(struct var *self, uint32_t kind)
+{
+    static const char *const names[] = {"nothing", "TVar", "TRef", "label of a block"};
+    uint32_t found = store_variable(self->store, self->variable)->kind;
+    if (found == kind)
+        return 0;
+    return errors_format(self->state, ERROR_STM,
+                         "%U: this name belongs to a %s in this store, not to a %s; choose "
+                         "another name",
+                         self->name, names[found & 3], names[kind & 3]);
+}
+
+static int bind(struct var *self, PyObject *store, PyObject *name, uint32_t kind)
+{
+    Py_ssize_t length;
+    const char *text = PyUnicode_AsUTF8AndSize(name, &length);
+    self->store = text == NULL ? NULL : store_of(self->state, store);
+    if (self->store == NULL)
+        return -1;
+    if (length < 1 || length > (Py_ssize_t)VARIABLE_NAME_LIMIT) {
+        PyErr_Format(PyExc_ValueError, "the name of a variable has 1 to %u bytes, not %zd",
+                     VARIABLE_NAME_LIMIT, length);
+        return -1;
+    }
+    struct thread_context *context = thread_here(self->state);
+    if (context == NULL)
+        return -1;
+    enum stm_status status = open_variable(context, self->store, text, (uint32_t)length, kind,
+                                           &self->variable);
+    self->store_object = Py_NewRef(store);
+    self->name = Py_NewRef(name);
+    if (status == STM_INTERRUPTED)
+        return -1;
+    if (status != STM_OK)
+        return errors_raise(context, status, name, NULL);
+    return check_kind(self, kind);
+}
+
+static PyObject *new_of_kind(PyTypeObject *type, PyObject *args, uint32_t kind)
+{
+    PyObject *store, *name, *module = PyType_GetModuleByDef(type, &native_module);
+    if (module == NULL || !PyArg_ParseTuple(args, "OU", &store, &name))
+        return NULL;
+    struct var *self = (struct var *)type->tp_alloc(type, 0);
+    if (self == NULL)
+        return NULL;
+    self->state = module_state_of(module);
+    if (bind(self, store, name, kind) < 0)
+        Py_CLEAR(self);
+    return (PyObject *)self;
+}
+
+static PyObject *var_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)kwargs; /* subclasses take keywords in __init__ */
+    return new_of_kind(type, args, VAR_MAPPING);
+}
+
+static PyObject *ref_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)kwargs;
+    return new_of_kind(type, args, VAR_REFERENCE);
+}
+
+static void var_dealloc(struct var *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    Py_XDECREF(self->store_object);
+    Py_XDECREF(self->name);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+/* ---- the mapping ------------------------------------------------------------------------------- */
+
+static PyObject *var_subscript(struct var *self, PyObject *key)
+{
+    PyObject *value = NULL;
+    int found = var_load(self, key, &value);
+    if (found == 0)
+        PyErr_SetObject(PyExc_KeyError, key);
+    return found > 0 ? value : NULL;
+}
+
+static int var_assign(struct var *self, PyObject *key, PyObject *value)
+{
+    int done = var_save(self, key, value);
+    if (done == 0)
+        PyErr_SetObject(PyExc_KeyError, key);
+    return done > 0 ? 0 : -1;
+}
+
+static int var_contains(struct var *self, PyObject *key)
+{
+    PyObject *value = NULL;
+    int found = var_load(self, key, &value);
+    Py_XDECREF(value);
+    return found;
+}
+
+static PyObject *get(struct var *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count < 1 || count > 2) {
+        PyErr_Format(PyExc_TypeError, "get(key, default=None) takes 1 or 2 arguments, not %zd",
+                     count);
+        return NULL;
+    }
+    PyObject *value = NULL;
+    int found = var_load(self, args[0], &value);
+    if (found == 0)
+        value = Py_NewRef(count == 2 ? args[1] : Py_None);
+    return found < 0 ? NULL : value;
+}
+
+static PyObject *pop(struct var *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count < 1 || count > 2) {
+        PyErr_Format(PyExc_TypeError, "pop(key[, default]) takes 1 or 2 arguments, not %zd", count);
+        return NULL;
+    }
+    PyObject *value = NULL;
+    int found = var_load(self, args[0], &value);
+    if (found > 0 && var_save(self, args[0], NULL) < 0)
+        Py_CLEAR(value);
+    if (found == 0 && count == 2)
+        value = Py_NewRef(args[1]);
+    else if (found == 0)
+        PyErr_SetObject(PyExc_KeyError, args[0]);
+    return value;
+}
+
+static PyObject *get_store(struct var *self, void *unused)
+{
+    (void)unused;
+    return Py_NewRef(self->store_object);
+}
+
+static PyMethodDef var_methods[] = {
+    {"get", (PyCFunction)(void (*)(void))get, METH_FASTCALL,
+     "get(key, default=None, /)\n--\n\nThe value of the key, or the default."},
+    {"pop", (PyCFunction)(void (*)(void))pop, METH_FASTCALL,
+     "pop(key, default=..., /)\n--\n\nDelete the key and return its value."},
+    {"copy", (PyCFunction)var_copy, METH_NOARGS,
+     "copy()\n--\n\nAll keys and values, at one snapshot, as a dict."},
+    {"get_many", (PyCFunction)(void (*)(void))var_get_many, METH_VARARGS | METH_KEYWORDS,
+     "get_many(keys, default=None)\n--\n\nA dict of the keys' values, at one snapshot."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"name", Py_T_OBJECT_EX, offsetof(struct var, name), Py_READONLY, "The variable's name."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef var_getters[] = {
+    {"store", (getter)get_store, NULL, "The store that the variable belongs to.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot var_slots[] = {
+    {Py_tp_new, var_new},
+    {Py_tp_dealloc, var_dealloc},
+    {Py_tp_methods, var_methods},
+    {Py_tp_members, members},
+    {Py_tp_getset, var_getters},
+    {Py_mp_subscript, var_subscript},
+    {Py_mp_ass_subscript, var_assign},
+    {Py_mp_length, var_length},
+    {Py_sq_contains, var_contains},
+    {Py_tp_iter, var_iterate},
+    {Py_tp_doc, "The part of a TVar that is written in C."},
+    {0, NULL},
+};
+
+static PyType_Spec var_spec = {
+    .name = "stmpy._native.Var",
+    .basicsize = sizeof(struct var),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = var_slots,
+};
+
+/* ---- the single value ----------------------------------------------------------------------------- */
+
+static PyObject *ref_get(struct var *self, void *unused)
+{
+    (void)unused;
+    PyObject *value = NULL;
+    int found = var_load(self, Py_None, &value);
+    return found == 0 ? Py_NewRef(Py_None) : value;
+}
+
+static int ref_set(struct var *self, PyObject *value, void *unused)
+{
+    (void)unused;
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "value can't be deleted; set it to None");
+        return -1;
+    }
+    return var_save(self, Py_None, value) < 0 ? -1 : 0;
+}
+
+static PyGetSetDef ref_getters[] = {
+    {"store", (getter)get_store, NULL, "The store that the variable belongs to.", NULL},
+    {"value", (getter)ref_get, (setter)ref_set, "The value; None until one is set.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot ref_slots[] = {
+    {Py_tp_new, ref_new},
+    {Py_tp_dealloc, var_dealloc},
+    {Py_tp_members, members},
+    {Py_tp_getset, ref_getters},
+    {Py_tp_doc, "The part of a TRef that is written in C."},
+    {0, NULL},
+};
+
+static PyType_Spec ref_spec = {
+    .name = "stmpy._native.Ref",
+    .basicsize = sizeof(struct var),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = ref_slots,
+};
+
+int var_type_add(PyObject *module)
+{
+    struct module_state *state = module_state_of(module);
+    state->var_type = module_add_type(module, &var_spec);
+    state->ref_type = module_add_type(module, &ref_spec);
+    if (state->var_type == NULL || state->ref_type == NULL)
+        return -1;
+    return 0;
+}

@@ -1,0 +1,43 @@
+/* py_var.h - one variable seen from Python: a mapping (Var) or a single value (Ref).
+ */
+#ifndef STMPY_PY_VAR_H
+#define STMPY_PY_VAR_H
+
+#include "py_thread.h"
+
+struct var {
+    PyObject_HEAD
+    struct module_state *state; /* Borrowed from the type's module */
+    PyObject *store_object;     /* Owned: the Store */
+    struct store *store;        /* Borrowed from the Store */
+    region_ref variable;        /* Immutable */
+    PyObject *name;             /* Owned: str */
+};
+
+enum var_kind { VAR_MAPPING = 1, VAR_REFERENCE = 2, VAR_SITE = 3 };
+
+/* The calling thread's context if a block on the variable's store is open, with *inside
+ * true; outside a block with *inside false.  NULL with NestedMisuse for another store. */
+struct thread_context *var_context(struct var *self, bool *inside);
+
+/* Reads a key: 1 with a new reference, 0 if it is absent, -1 with an exception. */
+int var_load(struct var *self, PyObject *key, PyObject **out);
+
+/* Writes a value, or deletes the key if it is NULL: 1, 0 if there was nothing to delete,
+ * -1 with an exception. */
+int var_save(struct var *self, PyObject *key, PyObject *value);
+
+/* Decodes a version that was just looked up, and ends the read operation. */
+PyObject *var_decode(struct thread_context *context, struct txn_value value);
+
+/* Starts and ends a transaction of one read outside a block.  -1 with an exception. */
+int var_peek_begin(struct var *self, struct thread_context *context);
+void var_peek_end(struct thread_context *context);
+
+/* Methods that look at the whole variable, or at many keys of it. */
+Py_ssize_t var_length(struct var *self);
+PyObject *var_iterate(struct var *self);
+PyObject *var_copy(struct var *self, PyObject *unused);
+PyObject *var_get_many(struct var *self, PyObject *args, PyObject *kwargs);
+
+#endif

@@ -1,0 +1,118 @@
+"""Stores: regions of shared memory that hold variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self
+
+from stmpy import _native
+from stmpy.statistics import Stats, from_counters
+
+if TYPE_CHECKING:
+    from stmpy._var import TRef, TVar
+
+_MIB = 1 << 20
+_DEFAULT_NAME = "default"
+
+
+def _default_size() -> int:
+    """A quarter of this machine's memory, at most 1 GiB; only what is used takes memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(16 * _MIB, min(1024 * _MIB, memory // 4))
+
+
+class Store(_native.Store):
+    """A versioned store of variables in memory that interpreters and forked children share.
+
+    Made by `stmpy.open`. As a context manager it closes at the end of the `with`. It travels to
+    other interpreters of the process by pickling and stays the same store.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Callable[..., Store], tuple[int]]:
+        return attach, (self._number,)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Store) and self._number == other._number
+
+    def __hash__(self) -> int:
+        return hash((Store, self._number))
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return f"<Store {self.name or self._number!r} {state}>"
+
+    def TVar(  # noqa: N802  # the name of the class it makes
+        self, name: str | None = None, initial: Any = None
+    ) -> TVar[Hashable, Any]:
+        """A `stmpy.TVar` of this store."""
+        from stmpy._var import TVar
+
+        return TVar(name, initial, store=self)
+
+    def TRef(self, name: str | None = None, initial: Any = None) -> TRef[Any]:  # noqa: N802
+        """A `stmpy.TRef` of this store."""
+        from stmpy._var import TRef
+
+        return TRef(name, initial, store=self)
+
+    def atomically(self, *args: Any, **options: Any) -> Any:
+        """`stmpy.atomically` on this store: the same forms, the same options."""
+        return _native.atomically(*args, store=self, **options)
+
+    def snapshot(self) -> _native.atomically:
+        """`stmpy.snapshot` on this store."""
+        return _native.atomically(read_only=True, store=self)
+
+    def stats(self) -> Stats:
+        """What happened on this store so far, in every thread, interpreter and process."""
+        return from_counters(self._stats())
+
+
+def open(  # noqa: A001  # the public name, used as stmpy.open
+    *,
+    name: str | None = None,
+    max_bytes: int | None = None,
+    history_bytes: int | None = None,
+) -> Store:
+    """Open a store in memory.
+
+    With a `name`, the same store for every interpreter of the process that opens that name while it
+    is open; without, a new one. `max_bytes` limits the bytes of all keys and values together and
+    `history_bytes` those of old versions kept for running snapshots; by default 1 GiB, or a quarter
+    of the machine's memory if that is less, and half of it. Raises ValueError for sizes below
+    64 KiB and OSError if the system can't give the address space.
+    """
+    if name is not None and not 0 < len(name.encode()) < 64:
+        raise ValueError(f"the name of a store has 1 to 63 bytes, not {len(name.encode())}")
+    if name == _DEFAULT_NAME:
+        raise ValueError("the name 'default' belongs to the store that is used without opening one")
+    return _open(name or "", max_bytes, history_bytes)
+
+
+def _open(name: str, max_bytes: int | None, history_bytes: int | None) -> Store:
+    size = _default_size() if max_bytes is None else max_bytes
+    history = size // 2 if history_bytes is None else history_bytes
+    if not 1 << 16 <= size <= 1 << 35:
+        raise ValueError(f"max_bytes is from 64 KiB to 32 GiB, not {size}")
+    if not 0 < history <= size:
+        raise ValueError(f"history_bytes is from 1 to max_bytes, not {history}")
+    return Store(name, size, history)
+
+
+def attach(number: int) -> Store:
+    """The store with this number in this process; raises StoreClosed if it is gone."""
+    return Store(number)
+
+
+@cache
+def default_store() -> Store:
+    """The store of the process that is used where none is named."""
+    return _open(_DEFAULT_NAME, None, None)

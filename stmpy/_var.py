@@ -1,0 +1,147 @@
+"""Transactional variables: `TVar`, a mapping, and `TRef`, a single value."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import (
+    Callable,
+    Hashable,
+    ItemsView,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    ValuesView,
+)
+from typing import Any, Self
+
+from stmpy import _native
+from stmpy._store import Store, default_store
+
+# The names that were ever given an initial value, by kind: whoever adds a name puts it in.
+_CATALOG = "stmpy.catalog"
+
+
+def _claim(variable: _native.Var | _native.Ref, put: Callable[[], None]) -> None:
+    """Call `put` in the block that creates the variable, if this is that block."""
+    catalog = _native.Var(variable.store, _CATALOG)
+
+    def claim() -> None:
+        if variable.name not in catalog:
+            catalog[variable.name] = type(variable).__name__
+            put()
+
+    variable.store.run(claim)
+
+
+def _name(name: str | None) -> str:
+    return f"~{secrets.token_hex(8)}" if name is None else name
+
+
+class _Items[K: Hashable, V](ItemsView[K, V]):
+    """The items as one snapshot shows them."""
+
+    _mapping: TVar[K, V]
+
+    def __iter__(self) -> Iterator[tuple[K, V]]:
+        return iter(self._mapping.copy().items())
+
+
+class _Values[K: Hashable, V](ValuesView[V]):
+    """The values as one snapshot shows them."""
+
+    _mapping: TVar[K, V]
+
+    def __iter__(self) -> Iterator[V]:
+        return iter(self._mapping.copy().values())
+
+
+class TVar[K: Hashable, V](_native.Var, MutableMapping[K, V]):
+    """A transactional dict, the same one wherever its name is used in its store.
+
+    Blocks conflict key by key: on keys that one reads and another writes, and on the set of keys
+    where one iterates or takes `len()` and another inserts or deletes. Outside a block, reads see
+    the last commit and writes raise `TransactionRequired`. Keys are str, bytes, int, float, bool,
+    None and tuples of these; values are what `EncodeError` does not refuse. A mutable value that a
+    block has read belongs to the block: change it in place and the block stores it.
+
+    `initial`, a mapping or pairs, is put in by whoever creates the variable. Without a name the
+    variable is reached only through its handles.
+    """
+
+    def __new__(
+        cls, name: str | None = None, initial: Any = None, *, store: Store | None = None
+    ) -> Self:
+        return super().__new__(cls, store or default_store(), _name(name))
+
+    def __init__(
+        self, name: str | None = None, initial: Any = None, *, store: Store | None = None
+    ) -> None:
+        if initial is not None:
+            _claim(self, lambda: self.update(initial))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _bound, (type(self), self.name, self.store)
+
+    def __repr__(self) -> str:
+        return f"TVar({self.name!r})"
+
+    def __or__(self, other: Mapping[K, V]) -> dict[K, V]:
+        return self.copy() | dict(other)
+
+    def __ror__(self, other: Mapping[K, V]) -> dict[K, V]:
+        return dict(other) | self.copy()
+
+    def __ior__(self, other: Any) -> Self:
+        self.update(other)
+        return self
+
+    def items(self) -> ItemsView[K, V]:
+        """The keys with their values; iterating reads all of them at one snapshot."""
+        return _Items(self)
+
+    def values(self) -> ValuesView[V]:
+        """The values; iterating reads all of them at one snapshot."""
+        return _Values(self)
+
+    def clear(self) -> None:
+        """Delete every key."""
+        for key in self:
+            del self[key]
+
+
+class TRef[V](_native.Ref):
+    """One transactional value, read and set as `.value`.
+
+    The same one wherever its name is used in its store. `initial` is put in by whoever creates it;
+    until then the value is None.
+    """
+
+    def __new__(
+        cls, name: str | None = None, initial: Any = None, *, store: Store | None = None
+    ) -> Self:
+        return super().__new__(cls, store or default_store(), _name(name))
+
+    def __init__(
+        self, name: str | None = None, initial: V | None = None, *, store: Store | None = None
+    ) -> None:
+        if initial is not None:
+            _claim(self, lambda: setattr(self, "value", initial))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _bound, (type(self), self.name, self.store)
+
+    def __repr__(self) -> str:
+        return f"TRef({self.name!r})"
+
+    def swap(self, fn: Callable[[V], V]) -> V:
+        """Set the value to `fn(value)` and return it; a block of its own outside one."""
+
+        def swap() -> V:
+            self.value = new = fn(self.value)
+            return new
+
+        return self.store.run(swap)
+
+
+def _bound[T](cls: Callable[..., T], name: str, store: Store) -> T:
+    return cls(name, store=store)
