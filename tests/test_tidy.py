@@ -120,7 +120,7 @@ def shared_fields_go_through_platform_h(name: str, text: str) -> Iterator[Findin
     A name that is also declared as a plain field somewhere cannot be told apart, and is left out.
     """
     shared, plain = fields(HEADERS + text)
-    if is_c(name) and shared > plain & shared:
+    if is_c(name) and shared - plain:
         step = r"(?:\([^()]*\)|\[[^\]]*\]|->\w+|\.\w+)*"
         bare = rf"(?<![&\w>.])\w+{step}(?:->|\.)(?:{'|'.join(sorted(shared - plain))})\b"
         yield from matches(bare, without_comments(text), "{}: take it by address, with an order")
