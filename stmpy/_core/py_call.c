@@ -211,7 +211,6 @@ static PyMemberDef members[] = {
     {"__vectorcalloffset__", Py_T_PYSSIZET, offsetof(struct function, vectorcall), Py_READONLY,
      NULL},
     {"__dictoffset__", Py_T_PYSSIZET, offsetof(struct function, dict), Py_READONLY, NULL},
-    {"__wrapped__", Py_T_OBJECT_EX, offsetof(struct function, wrapped), Py_READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -275,7 +275,7 @@ static int save_value(struct var *self, struct thread_context *context, const st
 {
     struct codec_buf buf;
     unsigned flags = 0;
-    struct txn_entry *entry;
+    struct txn_entry *entry = NULL;
     uint64_t attempt = context->attempts_begun;
     codec_buf_init(&buf, CODEC_VALUE_MAX);
     int result = values_encode(&self->state->values, value, &buf, &flags);
@@ -298,7 +298,7 @@ static int save_value(struct var *self, struct thread_context *context, const st
 static int delete_key(struct var *self, struct thread_context *context, const struct key *key,
                       PyObject *key_object)
 {
-    struct txn_entry *entry;
+    struct txn_entry *entry = NULL;
     if (find_entry(self, context, key, key_object, true, &entry) < 0)
         return -1;
     if (!txn_live(&context->txn, entry))

@@ -30,6 +30,11 @@ struct site {
     struct exit_point exit[];
 };
 
+/* What a code object keeps; setting a second one would free the first. */
+struct code_sites {
+    struct site *first; /* Owned */
+};
+
 static PyObject *borrow_field(PyObject *analysis, const char *name)
 {
     PyObject *value = PyObject_GetAttrString(analysis, name);
@@ -42,14 +47,16 @@ PyObject *rerun_reason(const struct site *site)
     return site == NULL || site->rerunnable ? NULL : borrow_field(site->analysis, "reason");
 }
 
-void rerun_free_sites(void *sites)
+void rerun_free_sites(void *opaque)
 {
-    for (struct site *site = sites; site != NULL;) {
+    struct code_sites *sites = opaque;
+    for (struct site *site = sites->first; site != NULL;) {
         struct site *next = site->next;
         Py_DECREF(site->analysis);
         PyMem_RawFree(site);
         site = next;
     }
+    PyMem_RawFree(sites);
 }
 
 /* ---- the monitoring tool ------------------------------------------------------------------- */
@@ -197,15 +204,28 @@ static int arm(struct module_state *state, PyObject *code, const struct site *si
     return none == NULL ? -1 : 0;
 }
 
-static struct site *find_in(struct site *site, int offset)
+/* The code's sites; empty at first.  NULL with an exception. */
+static struct code_sites *sites_of(struct module_state *state, PyObject *code)
 {
-    while (site != NULL && site->offset != offset)
-        site = site->next;
-    return site;
+    void *found = NULL;
+    if (PyUnstable_Code_GetExtra(code, state->code_index, &found) < 0)
+        return NULL;
+    if (found != NULL)
+        return found;
+    struct code_sites *sites = PyMem_RawCalloc(1, sizeof *sites);
+    if (sites == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    if (PyUnstable_Code_SetExtra(code, state->code_index, sites) < 0) {
+        PyMem_RawFree(sites);
+        return NULL;
+    }
+    return sites;
 }
 
 static struct site *analyse(struct module_state *state, PyObject *code, int offset,
-                            struct site *known)
+                            struct code_sites *sites)
 {
     if (state->tool == TOOL_UNKNOWN && set_up(state) < 0)
         return NULL;
@@ -216,20 +236,18 @@ static struct site *analyse(struct module_state *state, PyObject *code, int offs
     Py_DECREF(analysis);
     if (site == NULL)
         return NULL;
-    site->next = known;
-    if (PyUnstable_Code_SetExtra(code, state->code_index, site) < 0 ||
-        arm(state, code, site) < 0)
-        return NULL;
-    return site;
+    site->next = sites->first;
+    sites->first = site;
+    return arm(state, code, site) < 0 ? NULL : site;
 }
 
 static struct site *find_site(struct module_state *state, PyObject *code, int offset)
 {
-    void *known = NULL;
-    if (PyUnstable_Code_GetExtra(code, state->code_index, &known) < 0)
-        return NULL;
-    struct site *site = find_in(known, offset);
-    return site != NULL ? site : analyse(state, code, offset, known);
+    struct code_sites *sites = sites_of(state, code);
+    struct site *site = sites == NULL ? NULL : sites->first;
+    while (site != NULL && site->offset != offset)
+        site = site->next;
+    return site != NULL || sites == NULL ? site : analyse(state, code, offset, sites);
 }
 
 /* ---- entering ------------------------------------------------------------------------------ */
@@ -339,12 +357,12 @@ static const struct exit_point *find_exit(const struct site *site, int offset)
 
 static bool is_any_exit(struct module_state *state, PyObject *code, int offset)
 {
-    void *known = NULL;
-    if (PyUnstable_Code_GetExtra(code, state->code_index, &known) < 0) {
+    struct code_sites *sites = sites_of(state, code);
+    if (sites == NULL) {
         PyErr_Clear();
         return true;
     }
-    for (struct site *site = known; site != NULL; site = site->next) {
+    for (struct site *site = sites->first; site != NULL; site = site->next) {
         if (find_exit(site, offset) != NULL)
             return true;
     }
