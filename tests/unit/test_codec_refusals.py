@@ -98,6 +98,14 @@ def test_zone_without_a_key_is_refused() -> None:
         encode([dt.datetime(2020, 1, 1, tzinfo=zone)])
 
 
+@pytest.mark.parametrize("offset", [1, -1, 3_600_000_001, -86_399_999_999])
+def test_offset_with_a_fraction_of_a_second_is_refused(offset: int) -> None:
+    zone = dt.timezone(dt.timedelta(microseconds=offset))
+    for value in (dt.datetime(2020, 1, 1, tzinfo=zone), dt.time(1, 2, 3, 4, tzinfo=zone)):
+        with pytest.raises(EncodeError, match=r"value\[0\]: its offset from UTC has a fraction"):
+            encode([value])
+
+
 #### Limits
 
 
