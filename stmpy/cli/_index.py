@@ -8,6 +8,7 @@ and all but one of them run again.
 """
 
 import os
+import sys
 import tokenize
 from collections import Counter
 from keyword import iskeyword
@@ -23,29 +24,28 @@ type Top = list[tuple[str, int]]
 
 
 class Index:
-    """The parts of the shared index. The same prefix gives the same variables everywhere."""
+    """The shared index. Pickled, it carries handles: what arrives is the same index, no copy."""
 
-    def __init__(self, prefix: str) -> None:
-        self.occurrences: stm.TVar = stm.TVar(f"{prefix}.occurrences")
-        self.files: stm.TVar = stm.TVar(f"{prefix}.files")
-        self.totals: stm.TVar = stm.TVar(
-            f"{prefix}.totals", {"next": 0, "files": 0, "unreadable": 0, "names": 0, "stop": False}
+    def __init__(self, store: stm.Store) -> None:
+        self.store = store
+        self.occurrences: stm.TVar[str, int] = store.TVar("occurrences")
+        self.files: stm.TVar[str, int] = store.TVar("files")
+        self.totals: stm.TVar[str, int] = store.TVar(
+            "totals", {"next": 0, "files": 0, "unreadable": 0, "names": 0}
         )
-        self.top: stm.TRef = stm.TRef(f"{prefix}.top", [])
+        self.top: stm.TRef[Top] = store.TRef("top", [])
 
     def take(self, count: int) -> int | None:
         """The number of the next file that no worker has taken, or None when all are."""
-        with stm.atomically(label="take"):
-            number: int = self.totals["next"]
-            if number >= count or self.totals["stop"]:
-                return None
-            self.totals["next"] = number + 1
-        return number
+        with self.store.atomically(label="take"):
+            number = self.totals["next"]
+            if number < count:
+                self.totals["next"] = number + 1
+        return number if number < count else None
 
     def add(self, names: Counter[str] | None) -> None:
         """Adds the names of one file, or None for a file that could not be read."""
-        with stm.atomically(label="add"):
-            self.totals["files"] += 1
+        with self.store.atomically(label="add"):
             if names is None:
                 self.totals["unreadable"] += 1
             else:
@@ -53,16 +53,17 @@ class Index:
                 for name, count in names.items():
                     changed[name] = self.occurrences[name] = self.occurrences.get(name, 0) + count
                     self.files[name] = self.files.get(name, 0) + 1
-                self.totals["names"] += names.total()
                 self.top.value = best(changed)
+                self.totals["names"] += names.total()
+            self.totals["files"] += 1
 
     def stop(self) -> None:
         """Lets the workers end as soon as the files they are at are done."""
-        with stm.atomically(label="stop"):
-            self.totals["stop"] = True
+        with self.store.atomically(label="stop"):
+            self.totals["next"] = sys.maxsize
 
     def equals(self, plain: "PlainIndex") -> bool:
-        with stm.snapshot():
+        with self.store.snapshot():
             return (
                 self.occurrences == plain.occurrences
                 and self.files == plain.files
@@ -90,9 +91,8 @@ def names_in(path: str) -> Counter[str] | None:
     return names
 
 
-def work(prefix: str, paths: list[str], ready: int, go: int) -> None:
+def work(index: Index, paths: list[str], ready: int, go: int) -> None:
     """The life of one worker. Says on pipe `ready` that it is set up, then waits for pipe `go`."""
-    index = Index(prefix)
     os.write(ready, b".")
     os.read(go, 1)
     while (number := index.take(len(paths))) is not None:

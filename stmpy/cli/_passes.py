@@ -11,6 +11,7 @@ from pathlib import Path
 
 import stmpy as stm
 from stmpy.cli._index import Index, PlainIndex, names_in, work
+from stmpy.statistics import KeyHeat
 
 __all__ = ["Pass", "Progress", "plain_pass", "shared_pass", "source_files"]
 
@@ -20,14 +21,19 @@ type Progress = Callable[[int, float], None]
 
 @dataclass(frozen=True)
 class Pass:
-    """What one pass took: seconds, and counts over these seconds."""
+    """What one pass took, and whether its index is right.
+
+    `cores` is the processor time used per second: fewer than `workers` when other programs wanted
+    the processors too. `hottest` are the keys that most attempts were lost over, with how many.
+    """
 
     workers: int
     seconds: float
+    cores: float
     commits: int
     conflicts: int
-    equal: bool
     hottest: list[tuple[str, int]]
+    equal: bool
 
 
 def source_files(root: Path) -> list[str]:
@@ -60,42 +66,48 @@ def plain_pass(paths: list[str], progress: Progress) -> tuple[PlainIndex, float]
     return index, seconds
 
 
-def shared_pass(
-    name: str, workers: int, paths: list[str], plain: PlainIndex, progress: Progress
-) -> Pass:
+def shared_pass(workers: int, paths: list[str], plain: PlainIndex, progress: Progress) -> Pass:
     """Indexes the files in `workers` interpreters at once, and compares with the plain index.
 
     The clock starts when every interpreter is up and has imported what it needs.
     """
-    index = Index(name)
     with (
+        stm.open() as store,
         _pipe() as (ready, is_ready),
         _pipe() as (go, may_go),
         stm.InterpreterPool(workers) as pool,
     ):
-        futures = [pool.submit(work, name, paths, is_ready, go) for _ in range(workers)]
+        index = Index(store)
+        futures = [pool.submit(work, index, paths, is_ready, go) for _ in range(workers)]
         try:
             _wait_for(workers, ready, futures)
-            before, began = stm.stats(), time.perf_counter()
+            before, began, used = store.stats(), time.perf_counter(), time.process_time()
             os.write(may_go, b"." * workers)
             while wait(futures, timeout=0.1).not_done:
                 progress(index.totals["files"], time.perf_counter() - began)
-            seconds, after = time.perf_counter() - began, stm.stats()
+            seconds, used = time.perf_counter() - began, time.process_time() - used
+            after = store.stats()
         except BaseException:
             index.stop()
             os.write(may_go, b"." * workers)
             raise
         for future in futures:
             future.result()
-    progress(index.totals["files"], seconds)
-    return Pass(
-        workers=workers,
-        seconds=seconds,
-        commits=after.commits - before.commits,
-        conflicts=after.conflicts - before.conflicts,
-        equal=index.equals(plain),
-        hottest=[],
-    )
+        progress(index.totals["files"], seconds)
+        return Pass(
+            workers=workers,
+            seconds=seconds,
+            cores=used / seconds,
+            commits=after.commits - before.commits,
+            conflicts=after.conflicts - before.conflicts,
+            hottest=[(_title(heat), heat.conflicts) for heat in after.keys[:3]],
+            equal=index.equals(plain),
+        )
+
+
+def _title(heat: KeyHeat) -> str:
+    """A key as a program would write it; a TRef is a variable with the one key None."""
+    return heat.variable if heat.key is None else f"{heat.variable}[{heat.key!r}]"
 
 
 @contextmanager

@@ -51,13 +51,22 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         show_head(terminal, root, paths, args.workers)
     plain, seconds = plain_pass(paths, bar("plain dicts, no stmpy"))
-    one = shared_pass("demo.one", 1, paths, plain, bar("1 interpreter"))
-    many = shared_pass("demo.many", args.workers, paths, plain, bar(f"{args.workers} interpreters"))
+    one = shared_pass(1, paths, plain, bar("1 interpreter"))
+    many = shared_pass(args.workers, paths, plain, bar(f"{args.workers} interpreters"))
     if args.json:
         print(json.dumps(figures(root, plain, seconds, one, many), indent=2))
     else:
         show_result(terminal, plain, one, many)
     return 0 if one.equal and many.equal else 1
+
+
+BUSY = ": other programs want the processors too, so the speed-up says little"
+
+
+def starved(*passes: Pass) -> bool:
+    """True if a pass got clearly less processor time than there are cores for it."""
+    cores = os.process_cpu_count() or 1
+    return any(one.cores < 0.85 * min(one.workers, cores) for one in passes)
 
 
 def no_progress(done: int, seconds: float) -> None:
@@ -91,6 +100,9 @@ def show_result(terminal: Terminal, plain: PlainIndex, one: Pass, many: Pass) ->
     rates = [f"{n:,}, {n / many.seconds:,.0f} a second" for n in (many.commits, many.conflicts)]
     terminal.line()
     row("speed-up", terminal.bold(f"{one.seconds / many.seconds:.2f} ×"))
+    row(
+        "cores used", f"{one.cores:.2f} and {many.cores:.2f}" + (BUSY if starved(one, many) else "")
+    )
     row("commits", rates[0])
     row("conflicts", f"{rates[1]}, each resolved by running the block again")
     if many.hottest:
