@@ -55,10 +55,11 @@ def check(history: History, isolation: Isolation = "serializable") -> Report:
     history.settle_unknown()
     findings, edges = Findings(), Edges()
     _check_versions(history, findings)
+    split = isolation == "snapshot"
     groups = references_by_key(history)
     for key in list(groups):
-        check_key(history, view_key(history, key, groups.pop(key), findings), edges, findings)
-    split = isolation == "snapshot"
+        view = view_key(history, key, groups.pop(key), findings)
+        check_key(history, view, edges, findings, snapshot_isolation=split)
     found = cyclic_groups(len(history), edges, (history.begin, history.end), split=split)
     for group in groups_of(history, edges, found[:EXAMINED_GROUPS]):
         cycle = find_cycle(group, snapshot_isolation=split)

@@ -31,7 +31,9 @@ class Order:
     stamps: list[int]  # the commit version of each in `chain` (0 for NIL); empty if not known
 
 
-def check_key(history: History, view: KeyView, edges: Edges, findings: Findings) -> None:
+def check_key(
+    history: History, view: KeyView, edges: Edges, findings: Findings, *, snapshot_isolation: bool
+) -> None:
     """Reports the anomalies that one key shows by itself and adds its dependencies to `edges`."""
     _check_elements(history, view, findings)
     order = _order(history, view)
@@ -45,16 +47,30 @@ def check_key(history: History, view: KeyView, edges: Edges, findings: Findings)
             if seen != version:
                 _wrong_snapshot(history, view, attempt, version, seen, findings)
         if version == NIL and view.tombstones:
-            # Absent, but since when? Only the snapshot can tell; without it nothing follows.
-            if at_snapshot is None or (at_snapshot != NIL and at_snapshot not in view.tombstones):
+            at_commit = None if snapshot_isolation else history.version[attempt] - 1
+            absence = _absence(view, order, history.snapshot[attempt], at_commit)
+            if absence is None:
                 continue
-            version = at_snapshot
+            version = absence
         reads.append((attempt, version))
     _check_updates(history, view, reads, findings)
     _add_edges(view, order, reads, edges)
     if view.presences:
         _check_presences(history, view, order, findings)
         _add_presence_edges(history, view, order, edges)
+
+
+def _absence(view: KeyView, order: Order, snapshot: int, at_commit: int | None) -> int | None:
+    """Which absence was read, where a key was deleted at times; None if nobody can tell.
+
+    A key that was inserted and deleted again since the snapshot is as absent as it was. One that
+    validates its reads may take that for the same, for it then comes after both.
+    """
+    for moment in (at_commit, snapshot):
+        version = None if moment is None or moment < 0 else _at_snapshot(order, moment)
+        if version == NIL or version in view.tombstones:
+            return version
+    return None
 
 
 def _order(history: History, view: KeyView) -> Order:

@@ -129,6 +129,15 @@ WRONG: dict[str, tuple[str, tuple[Txn, ...]]] = {
             txn("T2", write("x", 2), version=2),
         ),
     ),
+    "absent before, present at the commit": (
+        "G2-item",
+        (
+            txn("T0", write("x", 9), delete("x", 8), version=1),
+            txn("T1", read("x", None), write("y", 1), snapshot=1, version=3),
+            txn("T2", read("y", None), write("x", 1), snapshot=1, version=2),
+            txn("T3", read("y", None), write("z", 1), snapshot=1, version=2 + 2),
+        ),
+    ),
     "half of another's writes, lists": (
         "G-single",
         (
@@ -301,6 +310,12 @@ CLEAN: dict[str, tuple[Txn, ...]] = {
         txn("T2", keys("t", "a"), delete("t/a", 2)),
         txn("T3", keys("t"), read("t/a", None), write("t/a", 3)),
         txn("T4", keys("t", "a"), read("t/a", 3)),
+    ),
+    "absent before, absent again at the commit": (
+        txn("T0", write("x", 9), delete("x", 8), version=1),
+        txn("T1", read("x", None), write("y", 1), snapshot=1, version=4),
+        txn("T2", write("x", 1), snapshot=1, version=2),
+        txn("T3", read("x", 1), delete("x", 2), read("y", None), snapshot=2, version=3),
     ),
     "blind writes in the order of their versions": (
         txn("T1", write("x", 1), version=2),

@@ -1,0 +1,164 @@
+"""What the workers of a recorded run do, and how they are spread over threads and interpreters.
+
+Three variables are shared by all workers: lists that only grow, registers, and a table whose keys
+come and go. Few keys are in use at any time, so that transactions conflict. A list that is full is
+left behind for the next one, so that a run stays linear in its transactions.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Final, Literal
+
+import stmpy as stm
+from tests.history.model import TABLE_SHIFT
+from tests.history.record import Recorder
+
+type Isolation = Literal["serializable", "snapshot"]
+
+LISTS: Final = 1 << TABLE_SHIFT
+REGISTERS: Final = 2 << TABLE_SHIFT
+SETS: Final = 3 << TABLE_SHIFT
+SWITCH_SECONDS: Final = 1e-5  # threads take turns this often, to be interrupted anywhere
+KEYS_IN_USE: Final = 8
+FULL: Final = 12  # elements
+MOST_OPERATIONS: Final = 4
+
+VERBS: Final = ("append", "list", "write", "read", "update", "many", "undone", "pause")
+VERBS_OF_SETS: Final = ("insert", "delete", "keys")
+
+
+@dataclass(frozen=True)
+class Crew:
+    """The workers of one interpreter: so many threads, each with so many transactions."""
+
+    directory: str
+    run: str  # names the variables
+    place: str  # where this interpreter is, in words
+    first: int  # number of the first worker
+    threads: int
+    transactions: int
+    isolation: Isolation
+    seed: int
+
+
+class Undo(Exception):
+    """Ends an inner block whose writes must vanish."""
+
+
+class Worker:
+    def __init__(self, crew: Crew, log: Recorder) -> None:
+        self.log = log
+        self.isolation = crew.isolation
+        self.rng = Random(crew.seed * 1_000_003 + log.worker)
+        self.lists: stm.TVar[int, tuple[int, ...]] = stm.TVar(f"{crew.run} lists")
+        self.registers: stm.TVar[int, int] = stm.TVar(f"{crew.run} registers")
+        self.sets: stm.TVar[int, int] = stm.TVar(f"{crew.run} sets")
+        self.generation = [0] * KEYS_IN_USE
+
+    def transact(self) -> None:
+        """One transaction of a few operations, chosen before it begins."""
+        rng, log = self.rng, self.log
+        plan = []
+        for _ in range(rng.randint(1, MOST_OPERATIONS)):
+            verbs = VERBS_OF_SETS if rng.random() < 0.2 else VERBS
+            plan.append((rng.choice(verbs), rng.randrange(KEYS_IN_USE)))
+        log.invoke()
+        with stm.atomically(isolation=self.isolation) as tx:
+            log.attempt()
+            for verb, number in plan:
+                self.operate(verb, number)
+                # Read at once: the operation may have moved the snapshot, the next may conflict.
+                log.snapshot = tx.snapshot
+        log.commit(tx.version)
+
+    def operate(self, verb: str, number: int) -> None:
+        if verb == "pause":
+            # Another thread may go on here: most conflicts come from being interrupted.
+            time.sleep(0)
+        elif verb in ("append", "list"):
+            self.use_list(number, append=verb == "append")
+        elif verb in VERBS_OF_SETS:
+            self.use_set(verb, number + 1)
+        else:
+            self.use_register(verb, number + 1)
+
+    def use_list(self, number: int, *, append: bool) -> None:
+        name = number + KEYS_IN_USE * self.generation[number] + 1
+        elements = self.lists.get(name, ())
+        self.log.read_list(LISTS + name, elements)
+        if len(elements) >= FULL:
+            # Moving on too early, in an attempt that aborts, would harm nothing.
+            self.generation[number] += 1
+        elif append:
+            element = self.log.mint()
+            self.lists[name] = (*elements, element)
+            self.log.append(LISTS + name, element)
+
+    def use_register(self, verb: str, number: int) -> None:
+        log, registers = self.log, self.registers
+        if verb == "many":
+            numbers = [number, number % KEYS_IN_USE + 1, (number + 3) % KEYS_IN_USE + 1]
+            for name, value in registers.get_many(numbers).items():
+                log.read(REGISTERS + name, value)
+            return
+        if verb in ("read", "update"):
+            log.read(REGISTERS + number, registers.get(number))
+        if verb in ("write", "update"):
+            value = log.mint()
+            registers[number] = value
+            log.write(REGISTERS + number, value)
+        if verb == "undone":
+            with suppress(Undo):
+                self.write_and_undo(number)
+
+    def write_and_undo(self, number: int) -> None:
+        """A write that is not recorded: whoever saw it would have read what nobody wrote."""
+        with stm.atomically():
+            self.log.read(REGISTERS + number, self.registers.get(number))
+            self.registers[number] = self.log.mint()
+            raise Undo
+
+    def use_set(self, verb: str, number: int) -> None:
+        log, key = self.log, SETS + number
+        if verb == "keys":
+            log.keys(SETS, [SETS + name for name in self.sets])
+        elif verb == "insert":
+            value = log.mint()
+            self.sets[number] = value
+            log.write(key, value)
+        else:
+            value_seen = self.sets.pop(number, None)
+            log.read(key, value_seen)
+            if value_seen is not None:
+                log.delete(key, log.mint())
+
+
+def run_crew(crew: Crew) -> None:
+    """Runs all workers of one interpreter, in this one; raises what the first of them raised."""
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            where = f"{crew.place}, thread {number + 1}"
+            with Recorder(Path(crew.directory), crew.first + number, where) as log:
+                worker = Worker(crew, log)
+                for _ in range(crew.transactions):
+                    worker.transact()
+        except BaseException as failure:
+            failures.append(failure)
+
+    sys.setswitchinterval(SWITCH_SECONDS)
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(crew.threads)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
