@@ -7,7 +7,7 @@
  */
 #include "py_state.h"
 
-#include "py_rerun.h"
+#include "py_sites.h"
 #include "py_thread.h"
 
 #include <link.h>
@@ -121,7 +121,7 @@ static int module_exec(PyObject *module)
         return -1;
     state->serial = next_serial();
     state->tool = TOOL_UNKNOWN;
-    state->code_index = PyUnstable_Eval_RequestCodeExtraIndex(rerun_free_sites);
+    state->code_index = PyUnstable_Eval_RequestCodeExtraIndex(sites_free);
     if (state->code_index < 0) {
         PyErr_SetString(PyExc_ImportError, "no place is left for stmpy in code objects");
         return -1;

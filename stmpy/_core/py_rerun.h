@@ -13,7 +13,4 @@ int rerun_enter(struct thread_context *context);
 /* Why a block that just opened is serial, for messages; Borrowed, or NULL. */
 PyObject *rerun_reason(const struct site *site);
 
-/* Frees the sites of a code object; given to the interpreter with the code index. */
-void rerun_free_sites(void *sites);
-
 #endif

@@ -1,0 +1,251 @@
+/* py_sites.c - analysing with statements, and asking the interpreter for events.
+ *
+ * Invariant: a site never changes and lives as long as its code object, which keeps it in
+ * its extra data (PyUnstable_Code_SetExtra).  The analysis is Python (stmpy._sites); here
+ * is what an event needs without looking anything up by name.
+ */
+#include "py_sites.h"
+
+/* What a code object keeps; setting a second one would free the first. */
+struct code_sites {
+    struct site *first; /* Owned */
+};
+
+static PyObject *borrow_field(PyObject *analysis, const char *name)
+{
+    PyObject *value = PyObject_GetAttrString(analysis, name);
+    Py_XDECREF(value); /* the analysis is immutable and keeps it */
+    return value;
+}
+
+PyObject *sites_field(const struct site *site, const char *name)
+{
+    return borrow_field(site->analysis, name);
+}
+
+void sites_free(void *opaque)
+{
+    struct code_sites *sites = opaque;
+    for (struct site *site = sites->first; site != NULL;) {
+        struct site *next = site->next;
+        Py_DECREF(site->analysis);
+        PyMem_RawFree(site);
+        site = next;
+    }
+    PyMem_RawFree(sites);
+}
+
+/* ---- the monitoring tool ------------------------------------------------------------------- */
+
+static PyObject *import_attribute(const char *module, const char *name)
+{
+    PyObject *imported = PyImport_ImportModule(module);
+    PyObject *attribute = imported == NULL ? NULL : PyObject_GetAttrString(imported, name);
+    Py_XDECREF(imported);
+    return attribute;
+}
+
+static int register_callback(struct module_state *state, PyObject *module, const char *event,
+                             const char *function)
+{
+    PyObject *events = PyObject_GetAttrString(state->monitoring, "events");
+    PyObject *number = events == NULL ? NULL : PyObject_GetAttrString(events, event);
+    PyObject *callback = PyObject_GetAttrString(module, function);
+    PyObject *result = NULL;
+    if (number != NULL && callback != NULL)
+        result = PyObject_CallMethod(state->monitoring, "register_callback", "iOO", state->tool,
+                                     number, callback);
+    Py_XDECREF(events);
+    Py_XDECREF(number);
+    Py_XDECREF(callback);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* Takes the first free tool id, those without a customary owner first. */
+static int take_tool(struct module_state *state)
+{
+    static const int ids[] = {4, 3, 5, 2, 1, 0};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        PyObject *result =
+            PyObject_CallMethod(state->monitoring, "use_tool_id", "is", ids[i], "stmpy");
+        if (result != NULL) {
+            Py_DECREF(result);
+            return ids[i];
+        }
+        if (!PyErr_ExceptionMatches(PyExc_ValueError))
+            return TOOL_UNKNOWN;
+        PyErr_Clear();
+    }
+    return TOOL_NONE;
+}
+
+/* 0, or -1 with an exception; state->tool tells whether there is a tool. */
+static int set_up(struct module_state *state)
+{
+    state->analyse = import_attribute("stmpy._sites", "analyse");
+    state->save = import_attribute("stmpy._frames", "save");
+    state->run_again = import_attribute("stmpy._frames", "run_again");
+    state->monitoring = Py_XNewRef(PySys_GetObject("monitoring"));
+    if (state->analyse == NULL || state->save == NULL || state->run_again == NULL ||
+        state->monitoring == NULL)
+        return -1;
+    state->disable = PyObject_GetAttrString(state->monitoring, "DISABLE");
+    if (state->disable == NULL)
+        return -1;
+    int tool = take_tool(state);
+    if (tool == TOOL_UNKNOWN)
+        return -1;
+    state->tool = tool;
+    if (tool == TOOL_NONE)
+        return 0;
+    PyObject *native = PyImport_ImportModule("stmpy._native");
+    int result = native == NULL ? -1 : register_callback(state, native, "LINE", "_on_line");
+    if (result == 0)
+        result = register_callback(state, native, "PY_YIELD", "_on_yield");
+    Py_XDECREF(native);
+    return result;
+}
+
+/* ---- sites ------------------------------------------------------------------------------- */
+
+static int fill_exits(struct site *site, PyObject *exits)
+{
+    for (Py_ssize_t i = 0; i < site->exits; i++) {
+        PyObject *pair = PyTuple_GET_ITEM(exits, i);
+        site->exit[i].offset = PyLong_AsInt(PyTuple_GET_ITEM(pair, 0));
+        site->exit[i].plan = PyTuple_GET_ITEM(pair, 1);
+    }
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static bool is_true(PyObject *analysis, const char *name)
+{
+    PyObject *value = borrow_field(analysis, name);
+    return value != NULL && PyObject_IsTrue(value) == 1;
+}
+
+static struct site *new_site(PyObject *analysis, int offset, bool tool)
+{
+    PyObject *exits = borrow_field(analysis, "exits");
+    PyObject *handler = borrow_field(analysis, "handler");
+    if (exits == NULL || handler == NULL)
+        return NULL;
+    Py_ssize_t count = PyTuple_GET_SIZE(exits);
+    struct site *site = PyMem_RawCalloc(1, sizeof *site + (size_t)count * sizeof site->exit[0]);
+    if (site == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    site->offset = offset;
+    site->handler = PyLong_AsInt(handler);
+    site->exits = count;
+    site->rerunnable = tool && is_true(analysis, "rerunnable");
+    site->saves = is_true(analysis, "names") || is_true(analysis, "globals") ||
+                  is_true(analysis, "must_be_bound");
+    site->suspends = is_true(analysis, "suspends");
+    if (fill_exits(site, exits) < 0) {
+        PyMem_RawFree(site);
+        return NULL;
+    }
+    site->analysis = Py_NewRef(analysis);
+    return site;
+}
+
+static PyObject *set_events(struct module_state *state, PyObject *code, int events)
+{
+    return PyObject_CallMethod(state->monitoring, "set_local_events", "iOi", state->tool, code,
+                               events);
+}
+
+#define EVENT_LINE (1 << 5)     /* sys.monitoring.events.LINE */
+#define EVENT_PY_YIELD (1 << 3) /* sys.monitoring.events.PY_YIELD */
+
+/* Events of all sites of the code.  None at all first: that arms locations again which
+ * were switched off before this site was known. */
+static int arm(struct module_state *state, PyObject *code, const struct site *sites)
+{
+    int events = 0;
+    for (const struct site *site = sites; site != NULL; site = site->next) {
+        events |= site->rerunnable ? EVENT_LINE : 0;
+        events |= site->suspends ? EVENT_PY_YIELD : 0;
+    }
+    if (events == 0 || state->tool == TOOL_NONE)
+        return 0;
+    PyObject *none = set_events(state, code, 0);
+    if (none != NULL) {
+        Py_DECREF(none);
+        none = set_events(state, code, events);
+    }
+    Py_XDECREF(none);
+    return none == NULL ? -1 : 0;
+}
+
+/* The code's sites; empty at first.  NULL with an exception. */
+static struct code_sites *sites_of(struct module_state *state, PyObject *code)
+{
+    void *found = NULL;
+    if (PyUnstable_Code_GetExtra(code, state->code_index, &found) < 0)
+        return NULL;
+    if (found != NULL)
+        return found;
+    struct code_sites *sites = PyMem_RawCalloc(1, sizeof *sites);
+    if (sites == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    if (PyUnstable_Code_SetExtra(code, state->code_index, sites) < 0) {
+        PyMem_RawFree(sites);
+        return NULL;
+    }
+    return sites;
+}
+
+static struct site *analyse(struct module_state *state, PyObject *code, int offset,
+                            struct code_sites *sites)
+{
+    if (state->tool == TOOL_UNKNOWN && set_up(state) < 0)
+        return NULL;
+    PyObject *analysis = PyObject_CallFunction(state->analyse, "Oi", code, offset);
+    if (analysis == NULL)
+        return NULL;
+    struct site *site = new_site(analysis, offset, state->tool != TOOL_NONE);
+    Py_DECREF(analysis);
+    if (site == NULL)
+        return NULL;
+    site->next = sites->first;
+    sites->first = site;
+    return arm(state, code, site) < 0 ? NULL : site;
+}
+
+struct site *sites_find(struct module_state *state, PyObject *code, int offset)
+{
+    struct code_sites *sites = sites_of(state, code);
+    struct site *site = sites == NULL ? NULL : sites->first;
+    while (site != NULL && site->offset != offset)
+        site = site->next;
+    return site != NULL || sites == NULL ? site : analyse(state, code, offset, sites);
+}
+
+const struct exit_point *sites_exit(const struct site *site, int offset)
+{
+    for (Py_ssize_t i = 0; i < site->exits; i++) {
+        if (site->exit[i].offset == offset)
+            return &site->exit[i];
+    }
+    return NULL;
+}
+
+bool sites_any_exit(struct module_state *state, PyObject *code, int offset)
+{
+    struct code_sites *sites = sites_of(state, code);
+    if (sites == NULL) {
+        PyErr_Clear();
+        return true;
+    }
+    for (struct site *site = sites->first; site != NULL; site = site->next) {
+        if (sites_exit(site, offset) != NULL)
+            return true;
+    }
+    return false;
+}
