@@ -120,7 +120,6 @@ static int encode_dict_locked(struct encoder *encoder, PyObject *dict, struct pa
         Py_INCREF(key);
         Py_INCREF(value);
         int result = encode_entry(encoder, key, value, step);
-        if (result == 0 && PyDict_GET_SIZE(dict) != size) result = encode_fail_changed(encoder);
         Py_DECREF(key);
         Py_DECREF(value);
         if (result < 0) return -1;

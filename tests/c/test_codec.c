@@ -30,7 +30,7 @@ static void test_floats(void)
         double value = codec_float_value(&head);
         check_float(value, 3);
         if (isfinite(value) && (bits & 0x7fff) != 0) {
-            check_float(value * (1 + 0x1p-12), 5);
+            check_float(value * (1 + 0x1p-11), 5);
             check_float(value * (1 + 0x1p-40), 9);
         }
     }

@@ -1,7 +1,6 @@
 """Enums and dataclasses by registration: what comes back, what changes of a class do."""
 
 import enum
-from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from itertools import count
 from typing import Any
@@ -116,11 +115,10 @@ def test_payload_is_tagged_with_the_name() -> None:
 #### Classes that change after a value was stored
 
 
-def redefined(old: type, name: str, new: Callable[[], type]) -> bytes:
-    """Stores an instance of `old`, registers `new` in its place, gives the bytes."""
+def redefined(old: type, name: str, later: type) -> bytes:
+    """Stores an instance of `old`, registers `later` in its place, gives the bytes."""
     register(old, name)
-    data = encode(old(1))
-    later = new()
+    data: bytes = encode(old(1))
     later.__qualname__, later.__module__ = old.__qualname__, old.__module__
     register(later, name)
     return data
@@ -138,7 +136,7 @@ def test_new_field_gets_its_default() -> None:
         limit: int = 7
         log: list[int] = field(default_factory=lambda: [1])
 
-    back = decode(redefined(Account, "account with defaults", lambda: Later))
+    back = decode(redefined(Account, "account with defaults", Later))
     assert (type(back), back.owner, back.limit, back.log) == (Later, 1, 7, [1])
 
 
@@ -152,7 +150,7 @@ def test_new_field_without_a_default_is_an_error() -> None:
         owner: int
         limit: int
 
-    data = redefined(Before, "account without defaults", lambda: Later)
+    data = redefined(Before, "account without defaults", Later)
     with pytest.raises(DecodeError, match="got the field 'limit' after this was stored"):
         decode(data)
 
@@ -166,7 +164,7 @@ def test_removed_field_is_an_error() -> None:
     class Later:
         pass
 
-    data = redefined(Before, "account with less", lambda: Later)
+    data = redefined(Before, "account with less", Later)
     with pytest.raises(DecodeError, match=r"no longer has all the fields.*\{'owner': 1\}"):
         decode(data)
 

@@ -105,8 +105,12 @@ class Caseless(str):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, str) and self.lower() == other.lower()
 
+    __hash__ = str.__hash__
+
+
+class Elsewhere(str):
     def __hash__(self) -> int:
-        return hash(self.lower())
+        return 7
 
 
 class Plain(enum.Enum):
@@ -125,6 +129,7 @@ class Plain(enum.Enum):
         (bytearray(b"x"), r"^key: a 'bytearray' object"),
         (Plain.ONE, r"^key: a '.*Plain' object"),
         (Caseless("A"), r"^key: a '.*Caseless' object"),
+        (Elsewhere("A"), r"^key: a '.*Elsewhere' object"),
         (math.nan, r"^key: NaN"),
         (("a", (-math.nan,)), r"^key\[1\]\[0\]: NaN"),
         ("\ud800", r"^key: the surrogate U\+D800 at position 0"),

@@ -4,7 +4,7 @@ import datetime as dt
 import math
 import sys
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -99,6 +99,12 @@ class Odd(dt.tzinfo):
     def utcoffset(self, moment: dt.datetime | None) -> dt.timedelta:
         return dt.timedelta(minutes=17)
 
+    def dst(self, moment: dt.datetime | None) -> None:
+        return None
+
+    def tzname(self, moment: dt.datetime | None) -> str:
+        return "odd"
+
 
 def test_other_tzinfo_keeps_the_offset() -> None:
     moment = dt.datetime(2020, 1, 2, tzinfo=Odd())
@@ -109,7 +115,7 @@ def test_other_tzinfo_keeps_the_offset() -> None:
 
 #### The oracle
 
-OURS = {
+OURS: dict[int, Callable[[Any], Any]] = {
     54256: tuple,
     54257: frozenset,
     54258: Decimal,
@@ -122,7 +128,7 @@ def untag(*args: Any) -> Any:
     tag = next(arg for arg in args if isinstance(arg, cbor2.CBORTag))
     if tag.tag in OURS:
         return OURS[tag.tag](tag.value)
-    parse = {54259: dt.datetime, 54260: dt.time}[tag.tag].fromisoformat
+    parse: Any = {54259: dt.datetime.fromisoformat, 54260: dt.time.fromisoformat}[tag.tag]
     if isinstance(tag.value, str):
         return parse(tag.value)
     text, fold = tag.value
