@@ -1,0 +1,493 @@
+"""Begin, look up, write, check, link, publish: the clock is the commit point.
+
+Threads run transactions drawn from a menu, each as often as `todo` says; after a conflict a thread
+draws again, which allows every run that repeating the same block would.  Two keys x and y and the
+structure cell n, whose value is the count of live keys.  A version is known by its `ts`, and a
+chain is the set of its versions, as bits: that the order in a chain is the order of `ts` is shown
+by `recovery` and `reclaim`, where chains are made of links.
+
+Every action does at most one access to memory that others may change meanwhile; what the owner of
+the commit lock does between two such accesses is one action.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import partial, update_wrapper
+from typing import ClassVar
+
+from .checker.layout import NONE, Layout
+from .checker.model import Action, Guarded, Model, action, require
+
+ABSENT = 254
+"""What a look-up saw where there was no version, or none old enough."""
+X, Y, N = CELLS = range(3)
+NAMES = ("x", "y", "n")
+NOTHING, PUT, DELETE = range(3)
+STALE = 8
+"""Bit of `flags`; the bits below say which cells were read."""
+
+LAYOUT = Layout(
+    "clock lock written[x y n] dead[x y] noted recent[x y n] count[8]",
+    "pc todo snapshot birth seen[x y n] before at resume flags pending[x y n]",
+    threads=3,
+)
+CLOCK, LOCK, WRITTEN, DEAD, NOTED, RECENT, COUNT = LAYOUT.shared
+PC, TODO, SNAPSHOT, BIRTH, SEEN, BEFORE, AT, RESUME, FLAGS, PENDING = LAYOUT.record
+
+CHOOSE, EXTEND, EXTEND_CHECK, OUTSIDE, OUTSIDE_CHECK, LOCKING, LOCKED = range(7)
+LINK, NOTE, PUBLISH, UNLOCK, FINISHED, MENU = range(7, 13)
+
+OPACITY = "opacity"
+SERIALISABLE = "strict serialisability"
+UPDATE = "no lost update"
+STRUCTURE = "the structure cell counts the live keys"
+
+type Op = tuple[str, int]
+
+
+def newest(mask: int) -> int:
+    """The `ts` of the newest version in a set of versions, or -1."""
+    return mask.bit_length() - 1
+
+
+def visible(s: bytes | bytearray, k: int, snapshot: int) -> int:
+    """What a look-up of cell k at a snapshot finds: a `ts` or ABSENT."""
+    ts = newest(s[WRITTEN + k] & ((2 << snapshot) - 1))
+    return ABSENT if ts < 0 else ts
+
+
+def is_absent(s: bytes | bytearray, k: int, seen: int) -> bool:
+    """Whether that version means that the key is not there."""
+    return seen == ABSENT or (k != N and bool(s[DEAD + k] >> seen & 1))
+
+
+def has_read(s: bytearray, t: int, k: int) -> bool:
+    return bool(s[t + FLAGS] >> k & 1)
+
+
+def writes(s: bytearray, t: int) -> bool:
+    return bool(s[t + PENDING] or s[t + PENDING + 1])
+
+
+def holds_at(s: bytearray, t: int, moment: int) -> bool:
+    """Whether everything the transaction has read is what the state at `moment` says."""
+    for k in CELLS:
+        if has_read(s, t, k):
+            seen, then = s[t + SEEN + k], visible(s, k, moment)
+            if then != seen and not (is_absent(s, k, seen) and is_absent(s, k, then)):
+                return False
+    return True
+
+
+def require_one_moment(s: bytearray, t: int, prop: str) -> None:
+    """The reads of the attempt agree with one moment since it began."""
+    moments = range(s[t + BIRTH], s[CLOCK] + 1)
+    require(any(holds_at(s, t, moment) for moment in moments), prop)
+
+
+class Commit(Model):
+    """Transactions from one menu; subclasses give the menu."""
+
+    layout = LAYOUT
+    bounds = "3 threads, 2 keys, 2 transactions each"
+    menu: ClassVar[Sequence[Sequence[Op]]] = ()
+    present: ClassVar[Sequence[tuple[bool, bool]]] = ((True, True),)
+    """Which of x and y are there at the start; one initial state for each pair."""
+    outside: ClassVar[bool] = True
+    """Whether the read set is checked before the lock is taken."""
+    snapshot_isolation: ClassVar[bool] = False
+    todo: ClassVar[int] = 2
+
+    def __init__(self, mutate: str = "") -> None:
+        super().__init__(mutate)
+        program: list[list[Action]] = [[] for _ in range(MENU)]
+        eager = {LOCKED, UNLOCK}
+        for i, ops in enumerate(self.menu):
+            begin = bound(self.txn_begin, first=len(program))
+            program[CHOOSE].append(action(begin, f"#{i}"))
+            program += [[self._operation(*op)] for op in ops]
+            eager.add(len(program))
+            program.append([action(self.txn_commit)])
+        program[EXTEND] = [action(self.txn_extend__register)]
+        program[EXTEND_CHECK] = [action(self.txn_extend__check)]
+        program[OUTSIDE] = [action(self.check_outside__count)]
+        program[OUTSIDE_CHECK] = [action(self.check_outside__check)]
+        program[LOCKING] = [action(self.lock_acquire)]
+        program[LOCKED] = [action(self.commit_locked)]
+        program[LINK] = [action(self.link_version)]
+        program[NOTE] = [action(self.note_recent)]
+        program[PUBLISH] = [action(self.publish)]
+        program[UNLOCK] = [action(self.lock_release)]
+        self.program = program
+        self.eager = frozenset(eager)
+
+    def _operation(self, kind: str, k: int) -> Action:
+        function = {
+            "view": self.txn_view,
+            "read": self.txn_lookup,
+            "put": self.txn_put,
+            "same": self.txn_put_same,
+            "delete": self.txn_delete,
+            "undo": self.txn_rollback,
+        }[kind]
+        return action(bound(function, k=k), NAMES[k])
+
+    def initial(self) -> Iterable[bytes]:
+        for present in self.present:
+            s = bytearray(LAYOUT.size)
+            for k in (X, Y):
+                s[WRITTEN + k] = int(present[k])
+            s[WRITTEN + N] = 1
+            s[COUNT] = sum(present)
+            for t in LAYOUT.bases:
+                s[t + TODO] = self.todo
+                self.forget(s, t)
+            yield bytes(s)
+
+    def canonical(self, state: bytes) -> bytes:
+        return LAYOUT.sort_threads(state)
+
+    def done(self, state: bytes) -> bool:
+        return all(state[t] == FINISHED for t in LAYOUT.bases)
+
+    def broken(self, state: bytes) -> str | None:
+        clock = state[CLOCK]
+        live = sum(not is_absent(state, k, visible(state, k, clock)) for k in (X, Y))
+        return None if state[COUNT + visible(state, N, clock)] == live else STRUCTURE
+
+    # What the actions share.
+
+    def forget(self, s: bytearray, t: int) -> None:
+        """End of an attempt: nothing seen, nothing written."""
+        s[t + SNAPSHOT : t + FLAGS] = bytes((NONE,)) * (FLAGS - SNAPSHOT)
+        s[t + FLAGS : t + LAYOUT.width] = bytes(LAYOUT.width - FLAGS)
+        s[t] = CHOOSE if s[t + TODO] else FINISHED
+
+    def unchanged(self, s: bytearray, t: int, k: int) -> bool:
+        """txn_entry_unchanged: nothing newer than the snapshot stands in the cell."""
+        if self.mutate == "absent_by_value" and is_absent(s, k, s[t + SEEN + k]):
+            return is_absent(s, k, newest(s[WRITTEN + k]) if s[WRITTEN + k] else ABSENT)
+        return newest(s[WRITTEN + k]) <= s[t + SNAPSHOT]
+
+    def next_entry(self, s: bytearray, t: int) -> int:
+        """Move `at` to the next cell that was read; 3 at the end."""
+        k = s[t + AT]
+        while k <= N and not has_read(s, t, k):
+            k += 1
+        s[t + AT] = k
+        return k
+
+    def extend(self, s: bytearray, t: int) -> None:
+        """Call txn_extend and come back to the action we are in."""
+        s[t + RESUME] = s[t]
+        s[t] = EXTEND
+
+    def find_visible(self, s: bytearray, t: int, k: int) -> bool:
+        """Make an entry for the cell; False if the snapshot has to be extended first."""
+        snapshot = s[t + SNAPSHOT]
+        if newest(s[WRITTEN + k]) > snapshot:
+            entries = any(s[t + SEEN + j] != NONE for j in CELLS)
+            if not self.snapshot_isolation and (writes(s, t) or not entries):
+                self.extend(s, t)
+                return False
+            s[t + FLAGS] |= STALE
+        s[t + SEEN + k] = self.walk(s, k, snapshot)
+        return True
+
+    def walk(self, s: bytearray, k: int, snapshot: int) -> int:
+        """Go down the chain to the version that the snapshot shows."""
+        if self.mutate == "read_newest":
+            snapshot = newest(s[WRITTEN + k])
+        return visible(s, k, snapshot)
+
+    # The transaction, up to its commit.
+
+    def txn_begin(self, s: bytearray, t: int, first: int = 0) -> None:
+        s[t + SNAPSHOT] = s[t + BIRTH] = s[CLOCK]
+        s[t] = first
+
+    def txn_view(self, s: bytearray, t: int, k: int = 0) -> None:
+        """txn_lookup in a block that only reads: the snapshot stays what it is."""
+        s[t + SEEN + k] = self.walk(s, k, s[t + SNAPSHOT])
+        s[t + FLAGS] |= 1 << k
+        require_one_moment(s, t, OPACITY)
+        s[t] += 1
+
+    def txn_lookup(self, s: bytearray, t: int, k: int = 0) -> None:
+        if s[t + SEEN + k] == NONE and not self.find_visible(s, t, k):
+            return
+        if not s[t + PENDING + k]:
+            s[t + FLAGS] |= 1 << k
+        require_one_moment(s, t, OPACITY)
+        s[t] += 1
+
+    def can_write(self, s: bytearray, t: int, k: int) -> bool:
+        """The look-up that precedes a write, and check_writable."""
+        if s[t + SEEN + k] == NONE and not self.find_visible(s, t, k):
+            return False
+        if s[t + FLAGS] & STALE and not self.snapshot_isolation:
+            self.extend(s, t)
+            return False
+        return True
+
+    def txn_put(self, s: bytearray, t: int, k: int = 0) -> None:
+        if self.can_write(s, t, k):
+            s[t + PENDING + k] = PUT
+            s[t] += 1
+
+    def txn_put_same(self, s: bytearray, t: int, k: int = 0) -> None:
+        """Writing the value that is there already is a read."""
+        if self.can_write(s, t, k):
+            s[t + FLAGS] |= 1 << k
+            s[t] += 1
+
+    def txn_rollback(self, s: bytearray, t: int, k: int = 0) -> None:
+        """A nested block that wrote the key was left by an exception."""
+        s[t + PENDING + k] = NOTHING
+        s[t] += 1
+
+    def txn_delete(self, s: bytearray, t: int, k: int = 0) -> None:
+        if not self.can_write(s, t, k):
+            return
+        if is_absent(s, k, s[t + SEEN + k]):
+            s[t + FLAGS] |= 1 << k
+        else:
+            s[t + PENDING + k] = DELETE
+        s[t] += 1
+
+    def txn_extend__register(self, s: bytearray, t: int) -> None:
+        if self.mutate != "register_after_check":
+            s[t + BEFORE] = s[CLOCK]
+        s[t + AT] = X
+        s[t] = EXTEND_CHECK
+        if self.next_entry(s, t) > N:
+            self.adopt(s, t)
+
+    def txn_extend__check(self, s: bytearray, t: int) -> None:
+        k = s[t + AT]
+        if k <= N:
+            if not self.unchanged(s, t, k) and self.mutate != "extend_unchecked":
+                self.forget(s, t)
+                return
+            s[t + AT] += 1
+            if self.next_entry(s, t) <= N or s[t + BEFORE] == NONE:
+                return
+        self.adopt(s, t)
+
+    def adopt(self, s: bytearray, t: int) -> None:
+        """The new snapshot counts; what was looked up but not read is looked up again."""
+        if s[t + BEFORE] == NONE:  # only in the mutant that registers after the check
+            s[t + BEFORE] = s[CLOCK]
+        snapshot = s[t + SNAPSHOT] = s[t + BEFORE]
+        if self.mutate != "keep_unread_entries":
+            for k in CELLS:
+                if s[t + SEEN + k] != NONE and not has_read(s, t, k):
+                    s[t + SEEN + k] = visible(s, k, snapshot)
+        s[t + FLAGS] &= ~STALE
+        require_one_moment(s, t, OPACITY)
+        s[t] = s[t + RESUME]
+        s[t + BEFORE] = s[t + AT] = s[t + RESUME] = NONE
+
+    # The commit section.
+
+    def txn_commit(self, s: bytearray, t: int) -> None:
+        if writes(s, t):
+            s[t] = OUTSIDE if self.outside else LOCKING
+            return
+        require_one_moment(s, t, SERIALISABLE)
+        s[t + TODO] -= 1
+        self.forget(s, t)
+
+    def check_outside__count(self, s: bytearray, t: int) -> None:
+        if self.mutate != "count_after_check":
+            s[t + BEFORE] = s[NOTED]
+        s[t + AT] = X
+        s[t] = OUTSIDE_CHECK
+        if self.next_entry(s, t) > N:
+            s[t + BEFORE] = s[NOTED]
+            s[t] = LOCKING
+
+    def check_outside__check(self, s: bytearray, t: int) -> None:
+        k = s[t + AT]
+        if k <= N:
+            if not self.unchanged(s, t, k):
+                self.forget(s, t)
+                return
+            s[t + AT] += 1
+            if self.next_entry(s, t) <= N or s[t + BEFORE] == NONE:
+                return
+        if s[t + BEFORE] == NONE:
+            s[t + BEFORE] = s[NOTED]
+        s[t] = LOCKING
+
+    def lock_acquire(self, s: bytearray, t: int) -> bool | None:
+        if s[LOCK] and self.mutate != "no_lock":
+            return False
+        s[LOCK] = 1
+        s[t] = LOCKED
+        return None
+
+    def commit_locked(self, s: bytearray, t: int) -> None:
+        if not (self.reads_valid(s, t) and self.targets_valid(s, t)):
+            s[LOCK] = 0
+            self.forget(s, t)
+            return
+        self.settle_count(s, t)
+        s[t + AT] = next(k for k in CELLS if s[t + PENDING + k])
+        first = {"publish_before_link": PUBLISH, "note_before_link": NOTE}
+        s[t] = first.get(self.mutate, LINK)
+
+    def reads_valid(self, s: bytearray, t: int) -> bool:
+        """check_reads, or check_recent: only the cells noted since the check outside."""
+        alone = s[CLOCK] == s[t + SNAPSHOT]
+        if alone or self.snapshot_isolation or self.mutate == "skip_check":
+            return True
+        return all(
+            self.unchanged(s, t, k)
+            for k in CELLS
+            if has_read(s, t, k)
+            and (not self.outside or s[RECENT + k] > s[t + BEFORE])
+            and (k != N or self.mutate != "count_unchecked")
+        )
+
+    def targets_valid(self, s: bytearray, t: int) -> bool:
+        """check_writes: the keys written are as present or absent as the block assumed."""
+        if self.mutate == "skip_check_writes":
+            return True
+        for k in (X, Y):
+            if s[t + PENDING + k]:
+                if self.snapshot_isolation and newest(s[WRITTEN + k]) > s[t + SNAPSHOT]:
+                    return False
+                now = visible(s, k, s[CLOCK])
+                if is_absent(s, k, now) != is_absent(s, k, s[t + SEEN + k]):
+                    return False
+        return True
+
+    def settle_count(self, s: bytearray, t: int) -> None:
+        """Add what the block assumed to change to the count of now."""
+        if self.mutate == "skip_structure":
+            return
+        change = 0
+        for k in (X, Y):
+            if s[t + PENDING + k]:
+                was = not is_absent(s, k, s[t + SEEN + k])
+                change += (s[t + PENDING + k] == PUT) - was
+        if change:
+            at = s[t + SNAPSHOT] if self.mutate == "count_at_snapshot" else s[CLOCK]
+            s[t + PENDING + N] = PUT
+            s[COUNT + s[CLOCK] + 1] = (s[COUNT + visible(s, N, at)] + change) % 8
+
+    def link_version(self, s: bytearray, t: int) -> None:
+        k = s[t + AT]
+        late = self.mutate == "publish_before_link"
+        ts = s[CLOCK] + (not late)
+        s[WRITTEN + k] |= 1 << ts
+        if s[t + PENDING + k] == DELETE:
+            s[DEAD + k] |= 1 << ts
+        noted = not self.outside or self.mutate == "note_before_link"
+        s[t] = self.after_link(s, t) if noted else NOTE
+
+    def after_link(self, s: bytearray, t: int) -> int:
+        """Where to go when a version is linked: to the next, or to the commit point."""
+        rest = [k for k in CELLS if k > s[t + AT] and s[t + PENDING + k]]
+        if rest:
+            s[t + AT] = rest[0]
+            return NOTE if self.mutate == "note_before_link" else LINK
+        return UNLOCK if self.mutate == "publish_before_link" else PUBLISH
+
+    def note_recent(self, s: bytearray, t: int) -> None:
+        s[NOTED] += 1
+        s[RECENT + s[t + AT]] = s[NOTED]
+        s[t] = LINK if self.mutate == "note_before_link" else self.after_link(s, t)
+
+    def publish(self, s: bytearray, t: int) -> None:
+        before = s[CLOCK]
+        for k in (X, Y):
+            if s[t + PENDING + k] and (has_read(s, t, k) or self.snapshot_isolation):
+                require(visible(s, k, before) == s[t + SEEN + k], UPDATE)
+        require(self.snapshot_isolation or holds_at(s, t, before), SERIALISABLE)
+        s[CLOCK] += 1
+        s[t] = LINK if self.mutate == "publish_before_link" else UNLOCK
+
+    def lock_release(self, s: bytearray, t: int) -> None:
+        s[LOCK] = 0
+        s[t + TODO] -= 1
+        self.forget(s, t)
+
+
+def bound(function: Guarded, **arguments: int) -> Guarded:
+    """The function with arguments filled in, under its own name."""
+    return update_wrapper(partial(function, **arguments), function)
+
+
+class CommitValues(Commit):
+    """Values change: increments, write skew, reads of both keys."""
+
+    name = "commit-values"
+    outside = False
+    menu = (
+        (("view", X), ("view", Y)),
+        (("read", X), ("put", Y)),
+        (("read", Y), ("put", X)),
+        (("read", X), ("put", X)),
+    )
+
+
+class CommitExtend(Commit):
+    """A snapshot moves forward in the middle of a block; a nested block is undone."""
+
+    name = "commit-extend"
+    outside = False
+    menu = (
+        (("put", X), ("read", Y), ("undo", X), ("read", X), ("put", Y)),
+        (("put", X), ("put", Y)),
+    )
+
+
+class CommitOutside(Commit):
+    """What was read is checked before the lock is taken; a write of what is there already."""
+
+    name = "commit-outside"
+    menu = (
+        (("read", Y), ("same", X), ("put", Y)),
+        (("put", X),),
+    )
+
+
+class CommitKeys(Commit):
+    """Keys come and go: absence, tombstones, the structure cell."""
+
+    name = "commit-keys"
+    outside = False
+    present = ((False, False),)
+    menu = (
+        (("read", N), ("put", Y)),
+        (("put", X),),
+        (("delete", X),),
+    )
+
+
+class CommitAbsent(CommitKeys):
+    """A snapshot moves forward after an absent key was read."""
+
+    name = "commit-absent"
+    menu = (
+        (("put", Y), ("read", X), ("read", N)),
+        (("put", X),),
+        (("delete", X),),
+    )
+
+
+class CommitSnapshot(Commit):
+    """`isolation="snapshot"`: only what was written is checked."""
+
+    name = "commit-snapshot"
+    snapshot_isolation = True
+    outside = False
+    menu = (
+        (("read", X), ("read", Y)),
+        (("read", X), ("put", X)),
+        (("put", X), ("put", Y)),
+    )
+
+
+MODELS = (CommitValues, CommitExtend, CommitOutside, CommitKeys, CommitAbsent, CommitSnapshot)
