@@ -8,8 +8,13 @@ import sys
 from typing import Any
 
 from stmpy._native import atomically as atomically
+from stmpy._native import check as check
 from stmpy._native import in_transaction as in_transaction
+from stmpy._native import on_abort as on_abort
+from stmpy._native import on_commit as on_commit
+from stmpy._native import or_else as or_else
 from stmpy._native import register as register
+from stmpy._native import retry as retry
 from stmpy._native import run as run
 from stmpy._store import Store as Store
 from stmpy._store import default_store

@@ -16,6 +16,7 @@
 #include "lock.h"
 #include "stats.h"
 #include "variable.h"
+#include "wait.h"
 
 #include <string.h>
 
@@ -41,7 +42,7 @@ static bool check_read(struct txn *txn, const struct txn_entry *entry)
     return false;
 }
 
-static bool check_reads(struct txn *txn)
+bool txn_reads_unchanged(struct txn *txn)
 {
     for (uint32_t i = 0; i < txn->count; i++) {
         if (!check_read(txn, &txn->entries[i]))
@@ -56,7 +57,7 @@ static bool check_recent(struct txn *txn, uint64_t before)
     struct region *region = txn->store->region;
     uint64_t now = load_relaxed(&region->recent_count);
     if (now - before > RECENT_LIMIT)
-        return check_reads(txn);
+        return txn_reads_unchanged(txn);
     for (uint64_t i = before; i < now; i++) {
         region_ref cell = load_relaxed(&region->recent[i % RECENT_CELLS]);
         const struct txn_entry *entry = txn_set_by_cell(txn, cell);
@@ -72,7 +73,7 @@ static bool check_outside(struct txn *txn, uint64_t *before)
     /* Pairs with note_recent: what it counts is linked, so this check sees it. */
     *before = load_acquire(&txn->store->region->recent_count);
     slot_read_begin(txn->store, txn->slot);
-    bool unchanged = check_reads(txn);
+    bool unchanged = txn_reads_unchanged(txn);
     slot_read_end(txn->slot);
     return unchanged;
 }
@@ -178,7 +179,7 @@ static void note_history(struct store *store, struct pending pending)
 }
 
 /* Links everything, moves the clock, and puts the old versions on record. */
-static void publish(struct txn *txn)
+static void publish(struct txn *txn, struct wake_list *wakes)
 {
     struct store *store = txn->store;
     struct region *region = store->region;
@@ -197,9 +198,10 @@ static void publish(struct txn *txn)
     put_release(&region->clock, ts); /* THE commit point.  Pairs with slot_register. */
     txn->committed = ts;
     for (uint32_t i = 0; i < count; i++) {
-        if (pending[i].cell != 0)
+        if (pending[i].cell != 0) {
             note_history(store, pending[i]);
-        else if (pending[i].version != 0)
+            wait_collect(store, pending[i].cell, wakes);
+        } else if (pending[i].version != 0)
             arena_free(store, slot, pending[i].version,
                        version_bytes(store_version(store, pending[i].version)));
     }
@@ -227,14 +229,16 @@ static enum stm_status commit_locked(struct txn *txn, bool checked, uint64_t bef
     struct store *store = txn->store;
     bool alone = load_relaxed(&store->region->clock) == txn->snapshot;
     bool valid = alone || txn->flags & (TXN_SNAPSHOT | TXN_SERIAL) ||
-                 (checked ? check_recent(txn, before) : check_reads(txn));
+                 (checked ? check_recent(txn, before) : txn_reads_unchanged(txn));
     if (!valid || !check_writes(txn)) {
         lock_release(store);
         txn->flags &= ~(uint32_t)TXN_SERIAL;
         return STM_CONFLICT;
     }
     uint32_t written = load_relaxed(&txn->slot->pending_count);
-    publish(txn);
+    struct wake_list wakes;
+    wakes.count = 0;
+    publish(txn, &wakes);
     stats_count_commit(txn, written);
     slot_unregister(txn->slot);
     txn->snapshot = NO_SNAPSHOT;
@@ -242,6 +246,7 @@ static enum stm_status commit_locked(struct txn *txn, bool checked, uint64_t bef
     bool grow = index_crowded(store);
     lock_release(store);
     txn->flags &= ~(uint32_t)TXN_SERIAL;
+    wait_wake(store, &wakes);
     if (grow)
         index_grow(store, txn->slot);
     return STM_OK;

@@ -256,7 +256,7 @@ static void keep_to_limit(struct store *store)
         region->evict_after = region->dirty_count;
         return;
     }
-    if (region->evict_after == 0 && (slot_reap(store) > 0 || slots_evict_oldest(store)))
+    if (region->evict_after == 0 && (slot_reap(store, true) > 0 || slots_evict_oldest(store)))
         region->evict_after = region->dirty_count;
 }
 

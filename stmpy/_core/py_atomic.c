@@ -196,8 +196,7 @@ static PyObject *leave_outermost(struct atomic *self, struct thread_context *con
     self->snapshot = context->txn.snapshot != NO_SNAPSHOT ? context->txn.snapshot : self->snapshot;
     take_results(self, context);
     atomic_forget(self);
-    block_close(context);
-    if (result < 0)
+    if (block_close(context) < 0 || result < 0)
         return NULL;
     Py_RETURN_FALSE;
 }

@@ -11,6 +11,7 @@
 #include "lock.h"
 #include "py_atomic.h"
 #include "py_errors.h"
+#include "py_wait.h"
 #include "stats.h"
 
 #include <time.h>
@@ -34,7 +35,7 @@ static int check_open(struct thread_context *context)
 
 /* Drops the decoded objects after the transaction has let go of its entries: dropping one
  * may run code that starts a block of its own. */
-static void end_transaction(struct thread_context *context)
+void block_drop_transaction(struct thread_context *context)
 {
     struct txn *txn = &context->txn;
     PyObject *few[16], **objects = few;
@@ -95,7 +96,7 @@ static int start_attempt(struct thread_context *context)
     if (slot == NULL || check_open(context) < 0)
         return -1;
     uint32_t flags = block->options.txn_flags;
-    bool lost_often = block->attempt >= SERIAL_AFTER && !(flags & TXN_READ_ONLY);
+    bool lost_often = block->losses >= SERIAL_AFTER && !(flags & TXN_READ_ONLY);
     if (lost_often || flags & TXN_SERIAL) {
         flags |= TXN_SERIAL;
         if (lock_for_serial(context, slot) < 0)
@@ -103,7 +104,9 @@ static int start_attempt(struct thread_context *context)
         bump_relaxed(&slot->stats.serial, 1);
     }
     block->attempt++;
-    block->doomed = block->committed = false;
+    block->doomed = block->committed = block->retrying = false;
+    Py_CLEAR(block->on_commit);
+    Py_CLEAR(block->on_abort);
     block->marked = 0;
     context->attempts_begun++;
     context->txn.site = 0;
@@ -118,8 +121,8 @@ int block_open(struct thread_context *context, const struct block_options *optio
     block->options = *options;
     block->deadline_ns =
         options->timeout_ns == 0 ? NO_DEADLINE : platform_now_ns() + options->timeout_ns;
-    block->attempt = 0;
-    block->error = NULL;
+    block->attempt = block->losses = 0;
+    block->error = block->on_commit = block->on_abort = NULL;
     if (start_attempt(context) < 0)
         return -1;
     context->levels[0] = (struct level){.owner = owner,
@@ -204,7 +207,7 @@ static uint64_t next_random(struct thread_context *context)
  * beat each other fall out of step. */
 static void back_off(struct thread_context *context)
 {
-    uint32_t losses = context->block.attempt;
+    uint32_t losses = context->block.losses;
     if (losses < PATIENT_FROM)
         return;
     uint64_t most = BACKOFF_NS << (losses - PATIENT_FROM);
@@ -214,44 +217,57 @@ static void back_off(struct thread_context *context)
     Py_END_ALLOW_THREADS
 }
 
-int block_again(struct thread_context *context)
+/* After a conflict: whether there may be a further attempt, and a pause before it. */
+static int take_loss(struct thread_context *context)
 {
     struct block *block = &context->block;
     stats_count_conflict(&context->txn);
-    end_transaction(context);
-    context->depth = 1; /* whatever was nested runs again as well */
+    block_drop_transaction(context);
+    block->losses++;
     if (PyErr_CheckSignals() < 0)
         return -1;
-    if (block->options.max_attempts != 0 && block->attempt >= block->options.max_attempts)
+    if (block->options.max_attempts != 0 && block->losses >= block->options.max_attempts)
         return errors_format(context->state, ERROR_CONFLICT,
                              "this block: lost to other blocks in all of its %u attempts "
                              "(max_attempts); nothing was changed: try again later, or leave "
                              "max_attempts out",
-                             block->attempt);
+                             block->losses);
     if (block->deadline_ns != NO_DEADLINE && platform_now_ns() >= block->deadline_ns)
         return errors_raise(context, STM_TIMED_OUT, NULL, NULL);
     back_off(context);
-    return start_attempt(context);
+    return 0;
+}
+
+int block_again(struct thread_context *context)
+{
+    context->depth = 1; /* whatever was nested runs again as well */
+    int result = context->block.retrying ? wait_for_change(context) : take_loss(context);
+    return result < 0 ? -1 : start_attempt(context);
 }
 
 /* ---- leaving ------------------------------------------------------------------------------------------ */
 
-void block_close(struct thread_context *context)
+int block_close(struct thread_context *context)
 {
     struct block *block = &context->block;
     PyObject *raised = PyErr_GetRaisedException();
-    if (!block->committed && context->txn.slot != NULL)
+    bool committed = block->committed;
+    if (!committed && context->txn.slot != NULL)
         bump_relaxed(&context->txn.slot->stats.aborts, 1);
     context->depth = 0;
     PyObject *saved = block->saved, *error = block->error;
-    block->saved = block->error = NULL;
+    PyObject *hooks = committed ? block->on_commit : block->on_abort;
+    PyObject *others = committed ? block->on_abort : block->on_commit;
+    block->saved = block->error = block->on_commit = block->on_abort = NULL;
     block->site = NULL;
     block->frame = NULL;
     if (context->txn.store != NULL)
-        end_transaction(context);
+        block_drop_transaction(context);
     Py_XDECREF(saved);
     Py_XDECREF(error);
+    Py_XDECREF(others);
     PyErr_SetRaisedException(raised);
+    return wait_run_hooks(hooks, committed);
 }
 
 void block_abandon(struct thread_context *context)
@@ -261,6 +277,7 @@ void block_abandon(struct thread_context *context)
     struct atomic *owner = context->levels[0].owner;
     if (owner != NULL)
         atomic_forget(owner);
+    Py_CLEAR(context->block.on_abort); /* nobody is left to call it */
     block_close(context);
 }
 

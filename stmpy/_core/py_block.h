@@ -25,8 +25,12 @@ enum block_outcome block_commit(struct thread_context *context);
  * ends the block (Conflict, TransactionTimeout, KeyboardInterrupt). */
 int block_again(struct thread_context *context);
 
-/* Ends the outermost block; undoes what was not committed.  Keeps a raised exception. */
-void block_close(struct thread_context *context);
+/* Ends the outermost block; undoes what was not committed, and calls what on_commit or
+ * on_abort were given.  Keeps a raised exception; -1 with a new one if a function failed. */
+int block_close(struct thread_context *context);
+
+/* Ends the transaction of an attempt and drops the objects of its entries. */
+void block_drop_transaction(struct thread_context *context);
 
 /* As block_close if a block is open: its interpreter or thread goes away. */
 void block_abandon(struct thread_context *context);

@@ -93,7 +93,8 @@ static PyObject *call_block(struct module_state *state, struct atomic *options,
         if (block_again(context) < 0)
             break;
     }
-    block_close(context);
+    if (block_close(context) < 0)
+        Py_CLEAR(result);
     return done == 1 ? result : NULL;
 }
 
@@ -108,6 +109,18 @@ PyObject *call_run(struct module_state *state, PyObject *store, PyObject *const 
     }
     struct call call = {args[0], args + 1, (size_t)count - 1, names};
     return call_block(state, NULL, store, &call);
+}
+
+PyObject *call_in_block(struct module_state *state, PyObject *module, const char *name,
+                        PyObject *const *args, Py_ssize_t count)
+{
+    PyObject *function = PyObject_GetAttrString(module, name);
+    if (function == NULL)
+        return NULL;
+    struct call call = {function, args, (size_t)count, NULL};
+    PyObject *result = call_block(state, NULL, NULL, &call);
+    Py_DECREF(function);
+    return result;
 }
 
 static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count, PyObject *names)

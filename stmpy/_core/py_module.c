@@ -140,7 +140,8 @@ static int module_exec(PyObject *module)
         return -1;
     if (PyModule_AddFunctions(module, values_methods) < 0 ||
         PyModule_AddFunctions(module, rerun_methods) < 0 ||
-        PyModule_AddFunctions(module, call_methods) < 0)
+        PyModule_AddFunctions(module, call_methods) < 0 ||
+        PyModule_AddFunctions(module, wait_methods) < 0)
         return -1;
     return 0;
 }

@@ -146,7 +146,9 @@ int block_nest(struct thread_context *context, struct atomic *owner, bool read_o
     if (block_check(context) < 0 || block_flush(context) < 0)
         return -1;
     struct level *level = &context->levels[context->depth];
+    PyObject *hooks = context->block.on_commit;
     level->owner = owner;
+    level->hooks = hooks == NULL ? 0 : PyList_GET_SIZE(hooks);
     level->read_only = read_only || context->levels[context->depth - 1].read_only;
     if (!(context->txn.flags & TXN_READ_ONLY))
         level->savepoint = txn_save(&context->txn);
@@ -154,15 +156,25 @@ int block_nest(struct thread_context *context, struct atomic *owner, bool read_o
     return 0;
 }
 
+/* What an undone level asked for after a commit is off. */
+static int drop_hooks(struct thread_context *context, const struct level *level)
+{
+    PyObject *hooks = context->block.on_commit;
+    return hooks == NULL ? 0 : PyList_SetSlice(hooks, level->hooks, PY_SSIZE_T_MAX, NULL);
+}
+
 int block_unnest(struct thread_context *context, bool keep)
 {
     struct level *level = &context->levels[--context->depth];
-    if (context->txn.flags & TXN_READ_ONLY || context->block.doomed)
+    if (context->txn.flags & TXN_READ_ONLY)
         return 0;
-    if (keep) {
+    if (keep && !context->block.doomed) {
         txn_merge(&context->txn, level->savepoint);
         return 0;
     }
     txn_rollback(&context->txn, level->savepoint);
-    return restore_objects(context);
+    if (drop_hooks(context, level) < 0)
+        return -1;
+    /* A doomed attempt shows its objects to nobody any more. */
+    return context->block.doomed ? 0 : restore_objects(context);
 }

@@ -56,10 +56,15 @@ int atomic_type_add(PyObject *module);
 int function_type_add(PyObject *module);
 extern PyMethodDef rerun_methods[];
 extern PyMethodDef call_methods[];
+extern PyMethodDef wait_methods[];
 
 /* store.run(fn, ...): as the module's run, on this store. */
 PyObject *call_run(struct module_state *state, PyObject *store, PyObject *const *args,
                    Py_ssize_t count, PyObject *names);
+
+/* Calls a function of the module in a block of its own on the default store. */
+PyObject *call_in_block(struct module_state *state, PyObject *module, const char *name,
+                        PyObject *const *args, Py_ssize_t count);
 
 /* What stats() is made from, as a dict. */
 PyObject *stats_as_dict(struct module_state *state, struct store *store);

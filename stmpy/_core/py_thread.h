@@ -23,6 +23,7 @@ struct level {
     struct atomic *owner;           /* Borrowed, or NULL for a function call */
     struct txn_savepoint savepoint; /* of nested levels */
     bool read_only;                 /* writes are refused here and further in */
+    Py_ssize_t hooks;               /* length of on_commit where it began */
 };
 
 #define BLOCK_LEVELS 64
@@ -39,12 +40,16 @@ struct block {
     struct block_options options;
     uint64_t deadline_ns;   /* NO_DEADLINE: none */
     uint32_t attempt;       /* from 1 */
+    uint32_t losses;        /* attempts that ended in a conflict */
+    bool retrying;          /* doomed by retry(): wait before running again */
     bool doomed;            /* a conflict was found: only running again can follow */
     bool committed;         /* the commit is done; what is left is to leave */
     PyObject *error;        /* Owned: to be raised when the block is left, or NULL */
     uint32_t marked;        /* entries whose object may have been changed in place */
     const struct site *site;            /* Borrowed from the code object; NULL in a call */
     struct _PyInterpreterFrame *frame;  /* Borrowed: the frame of the with statement */
+    PyObject *on_commit;    /* Owned: list of functions to call after a commit, or NULL */
+    PyObject *on_abort;     /* Owned: likewise after the block was undone */
     PyObject *saved;        /* Owned: list of what names were bound to at entry, or NULL */
 };
 

@@ -123,5 +123,5 @@ void recover_repair(struct store *store, struct slot *slot)
     put_relaxed(&region->history_bytes, bytes);
     put_release(&region->maintaining, 0); /* Pairs with recover_unfinished. */
     put_release(&region->linking, 0);     /* Pairs with recover_unfinished. */
-    slot_reap(store);
+    slot_reap(store, true);
 }

@@ -182,6 +182,15 @@ struct limbo_queue {
     region_ref oldest, youngest; /* Protected by the commit lock */
 };
 
+/* One key that a thread waits for. */
+struct wait_node {
+    shared_u32 next, previous; /* in its bucket; Protected by the commit lock */
+    uint32_t order;            /* of the key, or of a variable's structure */
+    uint32_t slot;             /* number of the slot that waits */
+};
+
+#define WAIT_BUCKETS 1024u
+
 /* One thread of one interpreter of one process, at work on this region. */
 struct slot {
     alignas(REGION_LINE) shared_u32 state; /* enum slot_state */
@@ -200,6 +209,11 @@ struct slot {
     shared_u32 pending_count;    /* Owned */
     uint32_t pending_room;       /* Owned */
     region_ref spare_limbo[LIMBO_KINDS]; /* Owned: kept ready for use under the commit lock */
+
+    alignas(REGION_LINE) shared_u32 wake; /* futex word: 1 once a key waited for was committed */
+    region_ref wait_block;       /* Owned: array of struct wait_node, or 0 */
+    uint32_t wait_room;          /* Owned: its length */
+    uint32_t wait_count;         /* nodes that are linked; Protected by the commit lock */
 
     struct magazine magazines[ARENA_CLASSES]; /* Owned */
     alignas(REGION_LINE) struct slot_stats stats;
@@ -243,6 +257,8 @@ struct region {
     region_ref dirty_first, dirty_last;   /* cells that have history to prune */
     uint64_t dirty_count;
     uint64_t sweep_debt;     /* versions superseded since the last sweep */
+    uint64_t waiting;        /* nodes linked in all buckets */
+    shared_u32 waiters[WAIT_BUCKETS]; /* first node of each bucket */
     uint64_t evict_after;    /* cells to sweep before a snapshot may be given up */
     struct limbo_queue limbo[LIMBO_KINDS];
     shared_u64 history_bytes; /* superseded versions that are still held */

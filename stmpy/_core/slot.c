@@ -9,6 +9,7 @@
 #include "slot.h"
 
 #include "lock.h"
+#include "wait.h"
 
 #include <stdlib.h>
 
@@ -87,6 +88,10 @@ void slot_release(struct store *store, struct slot *slot)
         arena_free(store, slot, block, slot->pending_room * sizeof(struct pending));
         slot->pending_room = 0;
     }
+    if (slot->wait_block != 0) {
+        arena_free(store, slot, slot->wait_block, slot->wait_room * sizeof(struct wait_node));
+        slot->wait_block = 0;
+    }
     slot_read_end(slot);
     slot_unregister(slot);
     arena_flush(store, slot);
@@ -108,7 +113,7 @@ static bool unfinished(struct store *store, const struct slot *slot)
            load_acquire(&store->region->linking) == slot_number(store, slot) + 1;
 }
 
-uint32_t slot_reap(struct store *store)
+uint32_t slot_reap(struct store *store, bool locked)
 {
     uint32_t reaped = 0, count = load_acquire(&store->region->slots_used);
     uint32_t self = platform_process_id();
@@ -116,12 +121,14 @@ uint32_t slot_reap(struct store *store)
         struct slot *slot = &store_slots(store)[i];
         uint32_t expected = SLOT_CLAIMED;
         if (load_acquire(&slot->state) != SLOT_CLAIMED || slot->pid == self ||
-            !slot_dead(slot) || unfinished(store, slot))
+            (slot->wait_block != 0 && !locked) || !slot_dead(slot) || unfinished(store, slot))
             continue;
         /* Pairs with itself: one reaper releases it.  The dead can't take the lock any
          * more, so what was finished stays finished. */
         if (!cas_acq_rel(&slot->state, &expected, SLOT_REAPED))
             continue;
+        if (locked)
+            wait_forget(store, slot);
         slot_release(store, slot);
         reaped++;
     }

@@ -24,8 +24,9 @@ void slot_discard_pending(struct store *store, struct slot *slot);
 bool slot_dead(const struct slot *slot);
 
 /* Gives back the slots of processes that have ended; returns how many.  Leaves that of a
- * dead lock owner alone until it is recovered (recover.h). */
-uint32_t slot_reap(struct store *store);
+ * dead lock owner alone until it is recovered (recover.h), and those of threads that were
+ * waiting (wait.h) unless the caller has the commit lock. */
+uint32_t slot_reap(struct store *store, bool locked);
 
 /* Registers and returns the newest snapshot. */
 uint64_t slot_register(struct store *store, struct slot *slot);

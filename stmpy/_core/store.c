@@ -8,6 +8,7 @@
 
 #include "arena.h"
 #include "index.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -179,6 +180,7 @@ void store_release(struct store *store)
 void store_close(struct store *store)
 {
     put_release(&store->region->closed, 1); /* Pairs with the binding's check at begin. */
+    wait_wake_all(store);
 }
 
 void store_each(void (*visit)(struct store *store, void *context), void *context)

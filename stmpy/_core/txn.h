@@ -165,6 +165,12 @@ enum stm_status txn_pending_add(struct txn *txn, struct txn_entry *entry, size_t
  * read operation or under the commit lock.  Fills txn.conflict otherwise. */
 bool txn_entry_unchanged(struct txn *txn, const struct txn_entry *entry, uint64_t snapshot);
 
+/* The same of everything that was read.  Under the commit lock. */
+bool txn_reads_unchanged(struct txn *txn);
+
+/* The order under which entries of this cell are kept. */
+uint32_t txn_cell_order(const struct cell *cell);
+
 /* Moves the snapshot to the newest commit if all reads stay valid. */
 enum stm_status txn_extend(struct txn *txn);
 

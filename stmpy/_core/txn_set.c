@@ -26,6 +26,12 @@ static struct key structure_key(region_ref variable)
     return (struct key){variable, variable * 2654435761u << 1, 0, NULL};
 }
 
+uint32_t txn_cell_order(const struct cell *cell)
+{
+    bool structure = (load_relaxed(&cell->flags) & CELL_STRUCTURE) != 0;
+    return structure ? structure_key(cell->variable).order : cell->order;
+}
+
 static bool is_structure(const struct txn_entry *entry, region_ref variable)
 {
     return (entry->flags & ENTRY_STRUCTURE) && entry->variable == variable;

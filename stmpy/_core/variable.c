@@ -101,7 +101,9 @@ enum stm_status variable_open(struct store *store, struct slot *slot, const char
     enum stm_status status = new_variable(store, slot, name, length, kind, &made);
     if (status != STM_OK)
         return status;
-    status = may_sleep ? lock_acquire(store, slot, NO_DEADLINE) : lock_try(store, slot);
+    bool serial = lock_owned_by(store, slot); /* within a serial block */
+    if (!serial)
+        status = may_sleep ? lock_acquire(store, slot, NO_DEADLINE) : lock_try(store, slot);
     if (status != STM_OK) {
         free_variable(store, slot, made, length);
         return status;
@@ -109,7 +111,8 @@ enum stm_status variable_open(struct store *store, struct slot *slot, const char
     found = variable_find(store, name, length);
     if (found == 0)
         link_variable(store, made);
-    lock_release(store);
+    if (!serial)
+        lock_release(store);
     if (found != 0)
         free_variable(store, slot, made, length);
     *out = found != 0 ? found : made;

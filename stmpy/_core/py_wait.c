@@ -1,0 +1,254 @@
+/* py_wait.c - retry, or_else, and functions to call after the outcome.
+ *
+ * retry() dooms the attempt, as a conflict does, and says that the next one waits first.
+ * Only or_else takes it back: it undoes the alternative, keeps what that has read, and
+ * tries the next.
+ */
+#include "py_wait.h"
+
+#include "py_atomic.h"
+#include "py_block.h"
+#include "py_errors.h"
+#include "py_rerun.h"
+#include "wait.h"
+
+static struct thread_context *context_in_block(struct module_state *state, const char *what)
+{
+    struct thread_context *context = thread_here(state);
+    if (context != NULL && context->depth == 0) {
+        errors_format(state, ERROR_TRANSACTION_REQUIRED,
+                      "%s: needs a block; call it within `with stm.atomically():`", what);
+        return NULL;
+    }
+    return context;
+}
+
+/* ---- retry ------------------------------------------------------------------------------- */
+
+static int refuse_retry(struct thread_context *context, const char *reason)
+{
+    return errors_format(context->state, ERROR_NESTED_MISUSE,
+                         "retry(): this block can't run again, as %s", reason);
+}
+
+/* Whether the block may wait and run again. */
+static int check_retry(struct thread_context *context)
+{
+    struct block *block = &context->block;
+    if (block_check(context) < 0)
+        return -1;
+    if (context->txn.flags & TXN_READ_ONLY)
+        return refuse_retry(context, "it is read-only and keeps no record of what it reads; "
+                                     "leave read_only out");
+    PyObject *reason = rerun_reason(block->site);
+    if (reason != NULL)
+        return errors_format(context->state, ERROR_NESTED_MISUSE,
+                             "retry(): this with statement can't run again, as %U; use the "
+                             "function form, @stm.atomically",
+                             reason);
+    if (block->options.txn_flags & TXN_SERIAL)
+        return refuse_retry(context, "it is irrevocable or was entered where no event can "
+                                     "reach it; use the function form, @stm.atomically");
+    return 0;
+}
+
+/* Always returns NULL, with the control exception or an error. */
+static PyObject *retry_now(struct thread_context *context)
+{
+    if (check_retry(context) < 0)
+        return NULL;
+    context->block.doomed = context->block.retrying = true;
+    PyErr_SetNone(context->state->rerun);
+    return NULL;
+}
+
+static PyObject *retry(PyObject *module, PyObject *unused)
+{
+    (void)unused;
+    struct thread_context *context = context_in_block(module_state_of(module), "retry()");
+    return context == NULL ? NULL : retry_now(context);
+}
+
+static PyObject *check(PyObject *module, PyObject *condition)
+{
+    struct thread_context *context = context_in_block(module_state_of(module), "check()");
+    int holds = context == NULL ? -1 : PyObject_IsTrue(condition);
+    if (holds < 0)
+        return NULL;
+    if (!holds)
+        return retry_now(context);
+    Py_RETURN_NONE;
+}
+
+/* ---- waiting ------------------------------------------------------------------------------- */
+
+static bool reads_nothing(const struct txn *txn)
+{
+    for (uint32_t i = 0; i < txn->count; i++) {
+        if (txn->entries[i].flags & ENTRY_READ)
+            return false;
+    }
+    return true;
+}
+
+/* Sleeps with the nodes in place and takes them back; -1 with an exception. */
+static int sleep_registered(struct thread_context *context, struct store *store,
+                            struct slot *slot)
+{
+    enum stm_status status;
+    bool raised = false;
+    do {
+        Py_BEGIN_ALLOW_THREADS
+        status = wait_sleep(store, slot, context->block.deadline_ns);
+        Py_END_ALLOW_THREADS
+        raised = status == STM_INTERRUPTED && PyErr_CheckSignals() < 0;
+    } while (status == STM_INTERRUPTED && !raised);
+    Py_BEGIN_ALLOW_THREADS
+    wait_unregister(store, slot);
+    Py_END_ALLOW_THREADS
+    if (raised)
+        return -1;
+    return status == STM_OK ? 0 : errors_raise(context, status, NULL, NULL);
+}
+
+int wait_for_change(struct thread_context *context)
+{
+    struct txn *txn = &context->txn;
+    struct store *store = txn->store;
+    struct slot *slot = txn->slot;
+    enum stm_status status;
+    context->block.retrying = false;
+    if (reads_nothing(txn) && context->block.deadline_ns == NO_DEADLINE)
+        return errors_format(context->state, ERROR_STM,
+                             "retry(): the block has read nothing, so nothing could wake it; "
+                             "read what it waits for first, or give it a timeout");
+    do {
+        Py_BEGIN_ALLOW_THREADS
+        status = wait_register(txn, context->block.deadline_ns);
+        Py_END_ALLOW_THREADS
+        if (status == STM_INTERRUPTED && PyErr_CheckSignals() < 0)
+            return -1;
+    } while (status == STM_INTERRUPTED);
+    if (status != STM_OK && status != STM_CONFLICT)
+        return errors_raise(context, status, NULL, NULL);
+    block_drop_transaction(context);
+    return status == STM_OK ? sleep_registered(context, store, slot) : 0;
+}
+
+/* ---- or_else ---------------------------------------------------------------------------------- */
+
+/* One alternative: 1 with its result, 0 if it retried and is undone, -1 with an exception. */
+static int try_alternative(struct thread_context *context, PyObject *function, PyObject **out)
+{
+    uint32_t depth = context->depth;
+    if (block_nest(context, NULL, false) < 0)
+        return -1;
+    PyObject *result = PyObject_CallNoArgs(function);
+    if (result != NULL && (block_check(context) < 0 || block_flush(context) < 0))
+        Py_CLEAR(result);
+    PyObject *raised = result == NULL ? PyErr_GetRaisedException() : NULL;
+    bool retried = context->block.retrying;
+    if (retried)
+        context->block.doomed = context->block.retrying = false;
+    while (context->depth > depth) {
+        if (block_unnest(context, result != NULL) < 0) {
+            Py_XDECREF(raised);
+            Py_XDECREF(result);
+            return -1;
+        }
+    }
+    if (result != NULL) {
+        *out = result;
+        return 1;
+    }
+    if (retried) {
+        Py_XDECREF(raised);
+        return 0;
+    }
+    PyErr_SetRaisedException(raised);
+    return -1;
+}
+
+static PyObject *or_else(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    struct module_state *state = module_state_of(module);
+    struct thread_context *context = thread_here(state);
+    if (context == NULL)
+        return NULL;
+    if (count < 1) {
+        PyErr_SetString(PyExc_TypeError, "or_else(first, second, ...) takes at least one function");
+        return NULL;
+    }
+    if (context->depth == 0)
+        return call_in_block(state, module, "or_else", args, count);
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *result = NULL;
+        int done = try_alternative(context, args[i], &result);
+        if (done != 0)
+            return result;
+    }
+    return retry_now(context);
+}
+
+/* ---- hooks -------------------------------------------------------------------------------------- */
+
+static PyObject *add_hook(PyObject *module, PyObject *function, const char *what, bool commit)
+{
+    struct thread_context *context = context_in_block(module_state_of(module), what);
+    if (context == NULL || block_check(context) < 0)
+        return NULL;
+    if (!PyCallable_Check(function)) {
+        PyErr_Format(PyExc_TypeError, "%s takes a function, not %R", what, function);
+        return NULL;
+    }
+    PyObject **list = commit ? &context->block.on_commit : &context->block.on_abort;
+    if (*list == NULL)
+        *list = PyList_New(0);
+    if (*list == NULL || PyList_Append(*list, function) < 0)
+        return NULL;
+    return Py_NewRef(function);
+}
+
+static PyObject *on_commit(PyObject *module, PyObject *function)
+{
+    return add_hook(module, function, "on_commit()", true);
+}
+
+static PyObject *on_abort(PyObject *module, PyObject *function)
+{
+    return add_hook(module, function, "on_abort()", false);
+}
+
+int wait_run_hooks(PyObject *hooks, bool committed)
+{
+    if (hooks == NULL)
+        return 0;
+    PyObject *raised = PyErr_GetRaisedException();
+    PyObject *module = PyImport_ImportModule("stmpy._hooks");
+    PyObject *result =
+        module == NULL ? NULL
+                       : PyObject_CallMethod(module, committed ? "committed" : "aborted", "O", hooks);
+    Py_XDECREF(module);
+    Py_DECREF(hooks);
+    Py_XDECREF(result);
+    if (raised != NULL) {
+        if (result == NULL)
+            PyErr_WriteUnraisable(NULL);
+        PyErr_SetRaisedException(raised);
+        return 0;
+    }
+    return result == NULL ? -1 : 0;
+}
+
+PyMethodDef wait_methods[] = {
+    {"retry", retry, METH_NOARGS,
+     "retry()\n--\n\nGive the attempt up, wait until something that it has read changes, run again."},
+    {"check", check, METH_O, "check(condition, /)\n--\n\nretry() unless the condition holds."},
+    {"or_else", (PyCFunction)(void (*)(void))or_else, METH_FASTCALL,
+     "or_else(first, /, *others)\n--\n\nThe result of the first function that does not retry."},
+    {"on_commit", on_commit, METH_O,
+     "on_commit(fn, /)\n--\n\nCall fn() once after the block has committed."},
+    {"on_abort", on_abort, METH_O,
+     "on_abort(fn, /)\n--\n\nCall fn() once after the block was undone."},
+    {NULL, NULL, 0, NULL},
+};
