@@ -216,11 +216,8 @@ static enum stm_status prepare(struct txn *txn)
     if (txn->prepared)
         return STM_OK;
     enum stm_status status = txn_prepare_structures(txn);
-    if (status != STM_OK)
-        return status;
-    history_prepare(txn->store, txn->slot);
-    txn->prepared = true;
-    return STM_OK;
+    txn->prepared = status == STM_OK;
+    return status;
 }
 
 /* With the commit lock; releases it. */

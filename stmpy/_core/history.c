@@ -7,8 +7,11 @@
  * seen is not older than `oldest`: nobody can be on V or get there.
  *   Why others wait in limbo.  A reader passes over versions newer than its snapshot, so it
  * may stand on what is cut out of the middle.  It announced its epoch before it started;
- * the block is tagged with the epoch at which it was unlinked, then the epoch moves on.
- * When no slot shows that epoch or an older one, everybody who could have met it is gone.
+ * the block goes to the list that is being filled, and the epoch moves on.  When the other
+ * list is empty the two change places, and the list that waits is tagged with the epoch of
+ * that moment: as soon as no slot shows that epoch or an older one, everybody who could
+ * have met a block of it is gone.  The lists are linked through words of the blocks that
+ * no reader follows, so retiring needs no memory and cannot fail.
  *   A cell whose chain holds nothing but a tombstone reads as absent at every snapshot.
  * Transactions remember cells, so it waits for them too, and CELL_DEAD makes those that
  * still hold it start again.
@@ -22,77 +25,95 @@
 #define SWEEP_EXTRA 8u
 #define HURRY 8u /* times as many cells per sweep while the history is over its limit */
 
-void history_prepare(struct store *store, struct slot *slot)
-{
-    for (int kind = 0; kind < LIMBO_KINDS; kind++) {
-        region_ref ref;
-        if (slot->spare_limbo[kind] == 0 &&
-            arena_alloc(store, slot, sizeof(struct limbo), &ref) == STM_OK)
-            slot->spare_limbo[kind] = ref;
-    }
-}
-
 /* ---- limbo -------------------------------------------------------------------------- */
-
-static struct limbo *limbo_room(struct store *store, struct slot *slot, enum limbo_kind kind)
-{
-    struct limbo_queue *queue = &store->region->limbo[kind];
-    struct limbo *youngest = queue->youngest ? store_at(store, queue->youngest) : NULL;
-    if (youngest != NULL && youngest->count + 2 <= LIMBO_ITEMS) /* a dead cell is two items */
-        return youngest;
-    region_ref ref = slot->spare_limbo[kind];
-    if (ref == 0)
-        return NULL;
-    slot->spare_limbo[kind] = 0;
-    struct limbo *fresh = store_at(store, ref);
-    put_relaxed(&fresh->link, 0);
-    fresh->count = 0;
-    if (youngest == NULL)
-        queue->oldest = ref;
-    else
-        put_relaxed(&youngest->link, ref);
-    queue->youngest = ref;
-    return fresh;
-}
-
-bool history_retire(struct store *store, struct slot *slot, enum limbo_kind kind, region_ref ref,
-                    size_t bytes)
-{
-    struct limbo *limbo = limbo_room(store, slot, kind);
-    if (limbo == NULL)
-        return false;
-    limbo->items[limbo->count].ref = ref;
-    limbo->items[limbo->count].bytes = (uint32_t)bytes;
-    limbo->tag = load_relaxed(&store->region->epoch);
-    limbo->count++;
-    return true;
-}
 
 static void forget_history(struct store *store, size_t bytes)
 {
     bump_relaxed(&store->region->history_bytes, (uint64_t)0 - arena_rounded(bytes));
 }
 
+static shared_u32 *limbo_filled(struct limbo *limbo)
+{
+    return &limbo->lists[load_relaxed(&limbo->filled)];
+}
+
+void history_retire_version(struct store *store, region_ref ref)
+{
+    shared_u32 *list = limbo_filled(&store->region->limbo[LIMBO_VERSIONS]);
+    put_relaxed(&store_version(store, ref)->site, load_relaxed(list));
+    put_release(list, ref); /* Release: linked on before it is on record, for who recovers. */
+}
+
+static void retire_cell(struct store *store, region_ref ref)
+{
+    shared_u32 *list = limbo_filled(&store->region->limbo[LIMBO_CELLS]);
+    store_cell(store, ref)->dirty_next = load_relaxed(list);
+    put_release(list, ref); /* As above. */
+}
+
+static void free_version(struct store *store, struct slot *slot, region_ref ref)
+{
+    arena_free(store, slot, ref, version_bytes(store_version(store, ref)));
+}
+
+/* Takes the blocks off the record one by one, so that a death frees none of them twice. */
+static void free_versions(struct store *store, struct slot *slot, shared_u32 *list)
+{
+    for (region_ref ref; (ref = load_relaxed(list)) != 0;) {
+        struct version *version = store_version(store, ref);
+        put_release(list, load_relaxed(&version->site));
+        forget_history(store, version_bytes(version));
+        free_version(store, slot, ref);
+    }
+}
+
+/* A dead cell goes together with its tombstone. */
+static void free_cells(struct store *store, struct slot *slot, shared_u32 *list)
+{
+    for (region_ref ref; (ref = load_relaxed(list)) != 0;) {
+        struct cell *cell = store_cell(store, ref);
+        region_ref tombstone = load_relaxed(&cell->head);
+        put_release(list, cell->dirty_next);
+        if (tombstone != 0)
+            free_version(store, slot, tombstone);
+        arena_free(store, slot, ref, cell_bytes(cell));
+    }
+}
+
+/* Frees what nobody can look at any more: all slots are past the epochs before `safe`. */
 static void collect(struct store *store, struct slot *slot, enum limbo_kind kind, uint64_t safe)
 {
-    struct limbo_queue *queue = &store->region->limbo[kind];
-    while (queue->oldest != 0) {
-        region_ref ref = queue->oldest;
-        struct limbo *limbo = store_at(store, ref);
-        if (limbo->tag >= safe)
-            return;
-        while (limbo->count > 0) {
-            limbo->count--;
-            size_t bytes = limbo->items[limbo->count].bytes;
+    struct limbo *limbo = &store->region->limbo[kind];
+    for (;;) {
+        uint32_t filled = load_relaxed(&limbo->filled);
+        shared_u32 *waiting = &limbo->lists[filled ^ 1];
+        if (load_relaxed(waiting) != 0) {
+            if (limbo->tag >= safe)
+                return;
             if (kind == LIMBO_VERSIONS)
-                forget_history(store, bytes);
-            arena_free(store, slot, limbo->items[limbo->count].ref, bytes);
+                free_versions(store, slot, waiting);
+            else
+                free_cells(store, slot, waiting);
         }
-        if (ref == queue->youngest)
+        if (load_relaxed(&limbo->lists[filled]) == 0)
             return;
-        queue->oldest = load_relaxed(&limbo->link);
-        arena_free(store, slot, ref, sizeof(struct limbo));
+        limbo->tag = load_relaxed(&store->region->epoch);
+        put_release(&limbo->filled, filled ^ 1); /* Release: the tag is that of the new list. */
     }
+}
+
+uint64_t history_in_limbo(const struct store *store)
+{
+    uint64_t bytes = 0;
+    for (int side = 0; side < 2; side++) {
+        region_ref ref = load_relaxed(&store->region->limbo[LIMBO_VERSIONS].lists[side]);
+        while (ref != 0) {
+            const struct version *version = store_version(store, ref);
+            bytes += arena_rounded(version_bytes(version));
+            ref = load_relaxed(&version->site);
+        }
+    }
+    return bytes;
 }
 
 /* ---- one cell ----------------------------------------------------------------------- */
@@ -104,14 +125,13 @@ static void free_tail(struct store *store, struct slot *slot, struct version *ne
     while (ref != 0) {
         struct version *version = store_version(store, ref);
         region_ref older = load_relaxed(&version->prev);
-        size_t bytes = version_bytes(version);
-        forget_history(store, bytes);
-        arena_free(store, slot, ref, bytes);
+        forget_history(store, version_bytes(version));
+        free_version(store, slot, ref);
         ref = older;
     }
 }
 
-/* Drops what no snapshot needs.  Leaves versions in place if limbo has no room. */
+/* Drops what no snapshot needs. */
 static void prune(struct store *store, struct slot *slot, const struct slots_view *view,
                   struct cell *cell)
 {
@@ -133,12 +153,10 @@ static void prune(struct store *store, struct slot *slot, const struct slots_vie
             newer = version;
             continue;
         }
-        if (limbo_room(store, slot, LIMBO_VERSIONS) == NULL)
-            return;
         /* Release: a reader that misses the version sees that it was given up.  Pairs
          * with the acquire loads of the reader's walk. */
         put_release(&newer->prev, load_relaxed(&version->prev));
-        history_retire(store, slot, LIMBO_VERSIONS, ref, version_bytes(version));
+        history_retire_version(store, ref);
     }
 }
 
@@ -154,19 +172,15 @@ static bool absent_for_all(const struct store *store, const struct cell *cell)
     return !version_live(version) && load_relaxed(&version->prev) == 0;
 }
 
-static void bury(struct store *store, struct slot *slot, region_ref ref)
+void history_bury(struct store *store, region_ref ref)
 {
     struct cell *cell = store_cell(store, ref);
-    region_ref tombstone = load_relaxed(&cell->head);
     /* Release: who finds the cell through its read set sees the mark or an older, valid
      * state; commits look under the lock. */
     put_release(&cell->flags, load_relaxed(&cell->flags) | CELL_DEAD);
     index_remove(store, ref);
     variable_remove(store, ref);
-    if (tombstone != 0)
-        history_retire(store, slot, LIMBO_CELLS, tombstone,
-                       version_bytes(store_version(store, tombstone)));
-    history_retire(store, slot, LIMBO_CELLS, ref, cell_bytes(cell));
+    retire_cell(store, ref);
 }
 
 /* ---- the dirty queue ---------------------------------------------------------------- */
@@ -216,10 +230,7 @@ static void sweep_cell(struct store *store, struct slot *slot, const struct slot
     struct cell *cell = store_cell(store, ref);
     prune(store, slot, view, cell);
     if (absent_for_all(store, cell)) {
-        if (limbo_room(store, slot, LIMBO_CELLS) != NULL)
-            bury(store, slot, ref);
-        else
-            history_mark(store, ref);
+        history_bury(store, ref);
         return;
     }
     const struct version *head = store_version(store, load_relaxed(&cell->head));

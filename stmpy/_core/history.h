@@ -10,9 +10,6 @@
 
 #include "slot.h"
 
-/* Allocates what a sweep will need, before the lock is taken.  Best effort. */
-void history_prepare(struct store *store, struct slot *slot);
-
 /* Puts a cell into the dirty queue unless it is there.  Needs the commit lock. */
 void history_mark(struct store *store, region_ref cell);
 
@@ -25,9 +22,16 @@ void history_sweep_some(struct store *store, struct slot *slot);
 /* Sweeps everything, giving up the oldest snapshot if `evict`.  Needs the commit lock. */
 void history_sweep_all(struct store *store, struct slot *slot, bool evict);
 
-/* Hands a block that was just unlinked to limbo, if there is room; the block stays in
- * memory for ever otherwise.  Needs the commit lock. */
-bool history_retire(struct store *store, struct slot *slot, enum limbo_kind kind, region_ref ref,
-                    size_t bytes);
+/* Hands a version that was just unlinked to limbo: it is freed when every read operation
+ * of this moment is over.  Needs the commit lock. */
+void history_retire_version(struct store *store, region_ref version);
+
+/* Unlinks a cell that reads as absent at every snapshot, from wherever it is linked, and
+ * hands it to limbo with its tombstone: both are freed when every transaction of this
+ * moment is over.  Needs the commit lock. */
+void history_bury(struct store *store, region_ref cell);
+
+/* Bytes of all versions in limbo.  Needs the commit lock. */
+uint64_t history_in_limbo(const struct store *store);
 
 #endif

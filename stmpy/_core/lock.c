@@ -53,7 +53,7 @@ enum stm_status lock_try(struct store *store, struct slot *slot)
     uint32_t mine = lock_name(store, slot);
     for (int spin = 0; spin < SPINS; spin++) {
         if (!must_let_pass(store, slot) && take(store, mine)) {
-            recover_unfinished(store, slot);
+            recover_unfinished(store);
             return STM_OK;
         }
         platform_pause();
@@ -131,7 +131,7 @@ enum stm_status lock_acquire(struct store *store, struct slot *slot, uint64_t de
                 break;
         }
     }
-    recover_unfinished(store, slot);
+    recover_unfinished(store);
     return STM_OK;
 }
 

@@ -13,7 +13,7 @@
 #include "index.h"
 #include "variable.h"
 
-static void roll_back(struct store *store, struct slot *slot, struct pending *pending)
+static void roll_back(struct store *store, struct pending *pending)
 {
     region_ref ref = pending->version;
     if (ref == 0 || pending->cell == 0)
@@ -26,11 +26,11 @@ static void roll_back(struct store *store, struct slot *slot, struct pending *pe
         return; /* never linked: slot_discard_pending frees both */
     /* A reader may be passing over the version, so it is not freed here. */
     pending->version = 0;
-    history_retire(store, slot, LIMBO_VERSIONS, ref, version_bytes(version));
+    history_retire_version(store, ref);
 }
 
 /* The pending array of the dead owner: its commit is undone, or done already. */
-static void finish_commit(struct store *store, struct slot *slot, struct slot *dead)
+static void finish_commit(struct store *store, struct slot *dead)
 {
     struct pending *pending = store_at(store, load_relaxed(&dead->pending_block));
     uint32_t count = load_relaxed(&dead->pending_count);
@@ -41,17 +41,9 @@ static void finish_commit(struct store *store, struct slot *slot, struct slot *d
                     load_relaxed(&store_version(store, pending[i].version)->ts) <= clock;
     }
     for (uint32_t i = 0; i < count && !published; i++)
-        roll_back(store, slot, &pending[i]);
+        roll_back(store, &pending[i]);
     if (published)
         put_relaxed(&dead->pending_count, 0);
-}
-
-/* A dead cell whose owner did not get to the end of unlinking it. */
-static void finish_burial(struct store *store, struct slot *slot, region_ref ref)
-{
-    index_remove(store, ref);
-    variable_remove(store, ref);
-    history_retire(store, slot, LIMBO_CELLS, ref, cell_bytes(store_cell(store, ref)));
 }
 
 static uint64_t chain_history(const struct store *store, const struct cell *cell)
@@ -68,19 +60,6 @@ static uint64_t chain_history(const struct store *store, const struct cell *cell
     return bytes;
 }
 
-static uint64_t limbo_history(const struct store *store)
-{
-    uint64_t bytes = 0;
-    region_ref ref = store->region->limbo[LIMBO_VERSIONS].oldest;
-    while (ref != 0) {
-        const struct limbo *limbo = store_at(store, ref);
-        for (uint32_t i = 0; i < limbo->count; i++)
-            bytes += arena_rounded(limbo->items[i].bytes);
-        ref = load_relaxed(&limbo->link);
-    }
-    return bytes;
-}
-
 static uint64_t rebuild_cell(struct store *store, region_ref ref)
 {
     struct cell *cell = store_cell(store, ref);
@@ -92,7 +71,7 @@ static uint64_t rebuild_cell(struct store *store, region_ref ref)
     return bytes;
 }
 
-static uint64_t rebuild_variable(struct store *store, struct slot *slot, region_ref ref)
+static uint64_t rebuild_variable(struct store *store, region_ref ref)
 {
     struct variable *variable = store_variable(store, ref);
     variable_repair(store, ref);
@@ -100,26 +79,25 @@ static uint64_t rebuild_variable(struct store *store, struct slot *slot, region_
     for (region_ref at = load_relaxed(&variable->first), next; at != 0; at = next) {
         next = load_relaxed(&store_cell(store, at)->var_next);
         if (load_relaxed(&store_cell(store, at)->flags) & CELL_DEAD)
-            finish_burial(store, slot, at);
+            history_bury(store, at); /* its owner did not get to the end of it */
         else
             bytes += rebuild_cell(store, at);
     }
     return bytes;
 }
 
-void recover_repair(struct store *store, struct slot *slot)
+void recover_repair(struct store *store)
 {
     struct region *region = store->region;
     uint32_t linking = load_relaxed(&region->linking);
-    history_prepare(store, slot);
     if (linking != 0)
-        finish_commit(store, slot, &store_slots(store)[linking - 1]);
+        finish_commit(store, &store_slots(store)[linking - 1]);
     region->dirty_first = region->dirty_last = 0;
     region->dirty_count = 0;
-    uint64_t bytes = limbo_history(store);
+    uint64_t bytes = history_in_limbo(store);
     region_ref ref = load_relaxed(&region->variables);
     for (; ref != 0; ref = load_relaxed(&store_variable(store, ref)->next))
-        bytes += rebuild_variable(store, slot, ref);
+        bytes += rebuild_variable(store, ref);
     put_relaxed(&region->history_bytes, bytes);
     put_release(&region->maintaining, 0); /* Pairs with recover_unfinished. */
     put_release(&region->linking, 0);     /* Pairs with recover_unfinished. */

@@ -56,7 +56,7 @@ enum version_flags {
 /* One committed value of one key.  Immutable after publish, except `prev`. */
 struct version {
     shared_u32 prev;   /* the older version; Protected by the commit lock */
-    shared_u32 site;   /* the block of code that wrote it */
+    shared_u32 site;   /* the block of code that wrote it; in limbo the next block there */
     shared_u64 ts;     /* commit number; set under the commit lock before publishing */
     uint32_t shape;    /* bytes of payload << 3 | enum version_flags */
     uint8_t payload[]; /* CBOR; in a structure cell the number of live keys as uint64_t */
@@ -94,7 +94,7 @@ struct cell {
     uint32_t order;       /* place in the index: reversed hash, lowest bit set */
     shared_u32 var_next;  /* in the variable's list; Protected by the commit lock */
     uint32_t var_prev;    /* Protected by the commit lock */
-    uint32_t dirty_next;  /* Protected by the commit lock */
+    uint32_t dirty_next;  /* in the dirty queue, or in limbo; Protected by the commit lock */
     uint16_t key_length;  /* bytes of key */
     _Atomic uint16_t flags; /* enum cell_flags; Protected by the commit lock */
     uint8_t key[];        /* CBOR in canonical form */
@@ -165,21 +165,10 @@ struct heat {
  * versions when every read operation, cells when every transaction of that time is over. */
 enum limbo_kind { LIMBO_VERSIONS, LIMBO_CELLS, LIMBO_KINDS };
 
-#define LIMBO_ITEMS 62u
 struct limbo {
-    shared_u32 link;  /* next younger limbo block; Protected by the commit lock */
-    shared_u32 batch; /* as in struct chunk */
-    uint32_t count;   /* Protected by the commit lock */
-    uint32_t padding;
-    uint64_t tag;     /* epoch of the youngest item; Protected by the commit lock */
-    struct {
-        region_ref ref;
-        uint32_t bytes;
-    } items[LIMBO_ITEMS];
-};
-
-struct limbo_queue {
-    region_ref oldest, youngest; /* Protected by the commit lock */
+    shared_u32 lists[2]; /* one is filled while the other waits; Protected by the commit lock */
+    shared_u32 filled;   /* which one; Protected by the commit lock */
+    uint64_t tag;        /* epoch of the list that waits; Protected by the commit lock */
 };
 
 /* One key that a thread waits for. */
@@ -208,7 +197,6 @@ struct slot {
     alignas(REGION_LINE) shared_u32 pending_block; /* Owned: array of struct pending */
     shared_u32 pending_count;    /* Owned */
     uint32_t pending_room;       /* Owned */
-    region_ref spare_limbo[LIMBO_KINDS]; /* Owned: kept ready for use under the commit lock */
 
     alignas(REGION_LINE) shared_u32 wake; /* futex word: 1 once a key waited for was committed */
     region_ref wait_block;       /* Owned: array of struct wait_node, or 0 */
@@ -260,7 +248,7 @@ struct region {
     uint64_t waiting;        /* nodes linked in all buckets */
     shared_u32 waiters[WAIT_BUCKETS]; /* first node of each bucket */
     uint64_t evict_after;    /* cells to sweep before a snapshot may be given up */
-    struct limbo_queue limbo[LIMBO_KINDS];
+    struct limbo limbo[LIMBO_KINDS];
     shared_u64 history_bytes; /* superseded versions that are still held */
     struct index index;
     shared_u64 recent_count; /* cells written by all commits so far */
