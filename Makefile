@@ -33,7 +33,7 @@ bench: setup  ## measure (ARGS="core --json")
 models: setup  ## check the models of the protocol, and that the broken ones fail
 	@$(VENV)/bin/python -m models $(ARGS)
 
-lint:  ## types, style, formatting
+lint:  ## types and style
 	@$(SETUP) dev
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
