@@ -23,6 +23,7 @@
 
 #define SWEEP_DEBT 16u
 #define SWEEP_EXTRA 8u
+#define LOOK_FOR_DEAD 256u /* sweeps between two looks for processes that were killed */
 #define HURRY 8u /* times as many cells per sweep while the history is over its limit */
 
 /* ---- limbo -------------------------------------------------------------------------- */
@@ -278,6 +279,9 @@ void history_sweep_some(struct store *store, struct slot *slot)
         return;
     bool over = load_relaxed(&region->history_bytes) > region->history_limit;
     sweep(store, slot, (2 * region->sweep_debt + SWEEP_EXTRA) * (over ? HURRY : 1));
+    /* A process killed in a block pins what its snapshot shows and all of limbo. */
+    if (++region->sweeps % LOOK_FOR_DEAD == 0 && region->dirty_count > 0)
+        slot_reap(store, true);
     keep_to_limit(store);
 }
 

@@ -109,13 +109,34 @@ static enum platform_wait wait_for_owner(struct store *store, uint64_t ns)
     return platform_futex_wait(word, seen, ns);
 }
 
-enum stm_status lock_acquire(struct store *store, struct slot *slot, uint64_t deadline_ns)
+/* One block at a time is urgent; others announce themselves when it has got through.  Pairs
+ * with must_let_pass, which may see it late: that only costs time. */
+static void announce(struct store *store, struct slot *slot)
+{
+    uint32_t expected = 0;
+    if (load_relaxed(&store->region->urgent) == 0)
+        cas_acq_rel(&store->region->urgent, &expected, slot_number(store, slot) + 1);
+}
+
+static void withdraw(struct store *store, struct slot *slot)
+{
+    shared_u32 *urgent = &store->region->urgent;
+    if (load_relaxed(urgent) != slot_number(store, slot) + 1)
+        return;
+    put_release(urgent, 0); /* Pairs with must_let_pass. */
+    platform_futex_wake(urgent, INT32_MAX);
+}
+
+static enum stm_status acquire(struct store *store, struct slot *slot, uint64_t deadline_ns,
+                               bool urgently)
 {
     uint32_t mine = lock_name(store, slot);
     for (;;) {
+        if (urgently)
+            announce(store, slot);
         bool passing = must_let_pass(store, slot);
         if (!passing && take(store, mine))
-            break;
+            return STM_OK;
         uint64_t now = platform_now_ns();
         if (now >= deadline_ns)
             return STM_TIMED_OUT;
@@ -128,25 +149,25 @@ enum stm_status lock_acquire(struct store *store, struct slot *slot, uint64_t de
         if (woken == PLATFORM_TIMED_OUT) {
             forget_dead_urgent(store);
             if (take_over(store, slot, load_relaxed(&store->region->lock)))
-                break;
+                return STM_OK;
         }
     }
-    recover_unfinished(store);
-    return STM_OK;
+}
+
+enum stm_status lock_acquire(struct store *store, struct slot *slot, uint64_t deadline_ns)
+{
+    enum stm_status status = acquire(store, slot, deadline_ns, false);
+    if (status == STM_OK)
+        recover_unfinished(store);
+    return status;
 }
 
 enum stm_status lock_acquire_urgently(struct store *store, struct slot *slot, uint64_t deadline_ns)
 {
-    shared_u32 *urgent = &store->region->urgent;
-    uint32_t mine = slot_number(store, slot) + 1, expected = 0;
-    /* One block at a time is urgent; a second one waits in line with the others.  Pairs
-     * with must_let_pass, which may see it late: that only costs time. */
-    bool announced = cas_acq_rel(urgent, &expected, mine);
-    enum stm_status status = lock_acquire(store, slot, deadline_ns);
-    if (announced) {
-        put_release(urgent, 0); /* Pairs with must_let_pass. */
-        platform_futex_wake(urgent, INT32_MAX);
-    }
+    enum stm_status status = acquire(store, slot, deadline_ns, true);
+    withdraw(store, slot);
+    if (status == STM_OK)
+        recover_unfinished(store);
     return status;
 }
 
@@ -154,6 +175,8 @@ void lock_release(struct store *store)
 {
     shared_u32 *word = &store->region->lock;
     /* Pairs with the compare-and-swaps that take the lock. */
-    if (exchange_acq_rel(word, 0) & LOCK_WAITERS)
-        platform_futex_wake(word, 1);
+    if (!(exchange_acq_rel(word, 0) & LOCK_WAITERS))
+        return;
+    /* The first sleeper might have to let an urgent one pass that sleeps behind it. */
+    platform_futex_wake(word, load_relaxed(&store->region->urgent) != 0 ? INT32_MAX : 1);
 }

@@ -126,7 +126,8 @@ struct variable {
 
 /* ---- threads ------------------------------------------------------------------- */
 
-enum slot_state { SLOT_FREE, SLOT_CLAIMED, SLOT_REAPED };
+#define SLOT_FREE 0u            /* of slot.owner; else the pid of the process that claimed it */
+#define SLOT_REAPED UINT32_MAX /* being given back for a process that has ended */
 
 struct pending {
     region_ref cell;    /* the key written */
@@ -182,12 +183,11 @@ struct wait_node {
 
 /* One thread of one interpreter of one process, at work on this region. */
 struct slot {
-    alignas(REGION_LINE) shared_u32 state; /* enum slot_state */
-    uint32_t pid;                /* Protected by `state` */
-    uint64_t start;              /* Protected by `state`: start time of the process */
-    uint64_t interpreter;        /* Protected by `state` */
-    uint64_t thread;             /* Protected by `state` */
-    uint32_t generation;         /* Protected by `state`: counts the claims */
+    alignas(REGION_LINE) shared_u32 owner; /* SLOT_FREE, SLOT_REAPED, or a pid */
+    uint32_t generation;         /* Protected by `owner`: counts the claims */
+    shared_u64 start;            /* of the process, 0 until known; written by the owner */
+    uint64_t interpreter;        /* Protected by `owner` */
+    uint64_t thread;             /* Protected by `owner` */
 
     alignas(REGION_LINE) shared_u64 snapshot; /* NO_SNAPSHOT while not in a block */
     shared_u64 reading;          /* epoch of the read operation that is running, or 0 */
@@ -247,6 +247,7 @@ struct region {
     uint64_t sweep_debt;     /* versions superseded since the last sweep */
     uint64_t waiting;        /* nodes linked in all buckets */
     shared_u32 waiters[WAIT_BUCKETS]; /* first node of each bucket */
+    uint64_t sweeps;         /* counts them; now and then the dead are looked for */
     uint64_t evict_after;    /* cells to sweep before a snapshot may be given up */
     struct limbo limbo[LIMBO_KINDS];
     shared_u64 history_bytes; /* superseded versions that are still held */

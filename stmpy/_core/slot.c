@@ -16,15 +16,15 @@
 static bool try_claim(struct slot *slot)
 {
     uint32_t expected = SLOT_FREE;
-    /* Pairs with the release in slot_release: the slot comes with its empty lists. */
-    return load_relaxed(&slot->state) == SLOT_FREE &&
-           cas_acq_rel(&slot->state, &expected, SLOT_CLAIMED);
+    /* The pid goes in at once, so that a claimer who dies next is seen to be dead.  Pairs
+     * with the release in slot_release: the slot comes with its empty lists. */
+    return load_relaxed(&slot->owner) == SLOT_FREE &&
+           cas_acq_rel(&slot->owner, &expected, platform_process_id());
 }
 
 static void introduce(struct slot *slot, uint64_t interpreter)
 {
-    slot->pid = platform_process_id();
-    slot->start = platform_process_start(slot->pid);
+    put_relaxed(&slot->start, platform_process_start(platform_process_id()));
     slot->interpreter = interpreter;
     slot->thread = platform_thread_id();
     slot->generation++;
@@ -32,24 +32,17 @@ static void introduce(struct slot *slot, uint64_t interpreter)
 
 enum stm_status slot_claim(struct store *store, uint64_t interpreter, struct slot **out)
 {
-    struct slot *slots = store_slots(store);
     shared_u32 *used = &store->region->slots_used;
-    uint32_t count = load_acquire(used);
-    for (uint32_t i = 0; i < count; i++) {
-        if (try_claim(&slots[i])) {
-            introduce(&slots[i], interpreter);
-            *out = &slots[i];
+    for (uint32_t i = 0; i < REGION_SLOTS; i++) {
+        uint32_t count = load_acquire(used);
+        struct slot *slot = &store_slots(store)[i];
+        if (i >= count)
+            cas_acq_rel(used, &count, i + 1); /* or somebody else did; the count only grows */
+        if (try_claim(slot)) {
+            introduce(slot, interpreter);
+            *out = slot;
             return STM_OK;
         }
-    }
-    while (count < REGION_SLOTS) {
-        struct slot *slot = &slots[count];
-        if (!cas_acq_rel(used, &count, count + 1)) /* Pairs with itself: numbers are unique. */
-            continue;
-        put_release(&slot->state, SLOT_CLAIMED); /* Pairs with try_claim. */
-        introduce(slot, interpreter);
-        *out = slot;
-        return STM_OK;
     }
     return STM_NO_SLOT;
 }
@@ -98,12 +91,15 @@ void slot_release(struct store *store, struct slot *slot)
     uint64_t net = load_relaxed(&slot->stats.allocated_bytes);
     put_relaxed(&slot->stats.allocated_bytes, 0);
     add_relaxed(&store->region->arena.retired_bytes, net);
-    put_release(&slot->state, SLOT_FREE); /* Pairs with try_claim. */
+    put_relaxed(&slot->start, 0);
+    put_release(&slot->owner, SLOT_FREE); /* Pairs with try_claim. */
 }
 
 bool slot_dead(const struct slot *slot)
 {
-    return !platform_process_alive(slot->pid, slot->start);
+    uint32_t owner = load_acquire(&slot->owner); /* Pairs with try_claim. */
+    return owner != SLOT_FREE && owner != SLOT_REAPED &&
+           !platform_process_alive(owner, load_relaxed(&slot->start));
 }
 
 /* Whether a commit of this slot waits to be recovered. */
@@ -119,13 +115,13 @@ uint32_t slot_reap(struct store *store, bool locked)
     uint32_t self = platform_process_id();
     for (uint32_t i = 0; i < count; i++) {
         struct slot *slot = &store_slots(store)[i];
-        uint32_t expected = SLOT_CLAIMED;
-        if (load_acquire(&slot->state) != SLOT_CLAIMED || slot->pid == self ||
-            (slot->wait_block != 0 && !locked) || !slot_dead(slot) || unfinished(store, slot))
+        uint32_t owner = load_acquire(&slot->owner); /* Pairs with try_claim. */
+        if (owner == self || (slot->wait_block != 0 && !locked) || !slot_dead(slot) ||
+            unfinished(store, slot))
             continue;
         /* Pairs with itself: one reaper releases it.  The dead can't take the lock any
          * more, so what was finished stays finished. */
-        if (!cas_acq_rel(&slot->state, &expected, SLOT_REAPED))
+        if (!cas_acq_rel(&slot->owner, &owner, SLOT_REAPED))
             continue;
         if (locked)
             wait_forget(store, slot);
@@ -203,7 +199,8 @@ bool slots_need(const struct slots_view *view, uint64_t from, uint64_t to)
 bool slots_evict_oldest(struct store *store)
 {
     struct slot *oldest = NULL;
-    uint64_t snapshot = UINT64_MAX;
+    /* Giving up the newest snapshot would free nothing. */
+    uint64_t snapshot = load_relaxed(&store->region->clock);
     uint32_t count = load_acquire(&store->region->slots_used);
     for (uint32_t i = 0; i < count; i++) {
         struct slot *slot = &store_slots(store)[i];

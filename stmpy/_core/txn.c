@@ -101,6 +101,38 @@ bool txn_entry_unchanged(struct txn *txn, const struct txn_entry *entry, uint64_
            lost(txn, entry, load_relaxed(&version->site));
 }
 
+/* The version of a cell that the snapshot shows; `newer` tells whether others came later. */
+static region_ref visible(const struct txn *txn, region_ref cell, uint64_t snapshot,
+                          bool *newer)
+{
+    /* Pairs with link_versions: a version comes with its contents. */
+    region_ref ref = load_acquire(&store_cell(txn->store, cell)->head);
+    *newer = false;
+    while (ref != 0) {
+        struct version *version = store_version(txn->store, ref);
+        if (load_relaxed(&version->ts) <= snapshot)
+            return ref;
+        *newer = true;
+        ref = load_acquire(&version->prev); /* Pairs with prune: given up before unlinked. */
+    }
+    return 0;
+}
+
+/* A key that was only looked up to be written: what the new snapshot shows counts now. */
+static void look_again(struct txn *txn, struct txn_entry *entry, uint64_t snapshot)
+{
+    struct key key = {entry->variable, entry->order, entry->key_length,
+                      txn_entry_key(txn, entry)};
+    bool newer;
+    region_ref cell = index_find(txn->store, &key);
+    region_ref seen = cell == 0 ? 0 : visible(txn, cell, snapshot, &newer);
+    bool live = seen != 0 && version_live(store_version(txn->store, seen));
+    if (entry->pending == 0)
+        entry->cell = cell;
+    entry->seen = seen;
+    entry->flags = live ? entry->flags | ENTRY_LIVE : entry->flags & ~(uint32_t)ENTRY_LIVE;
+}
+
 enum stm_status txn_extend(struct txn *txn)
 {
     uint64_t old = txn->snapshot;
@@ -110,8 +142,11 @@ enum stm_status txn_extend(struct txn *txn)
     bool unchanged = true;
     slot_read_begin(txn->store, txn->slot);
     for (uint32_t i = 0; i < txn->count && unchanged; i++) {
-        if (txn->entries[i].flags & ENTRY_READ)
-            unchanged = txn_entry_unchanged(txn, &txn->entries[i], old);
+        struct txn_entry *entry = &txn->entries[i];
+        if (entry->flags & ENTRY_READ)
+            unchanged = txn_entry_unchanged(txn, entry, old);
+        else if (!(entry->flags & ENTRY_STRUCTURE))
+            look_again(txn, entry, newest);
     }
     slot_read_end(txn->slot);
     if (slot_evicted(txn->slot, old))
@@ -123,22 +158,6 @@ enum stm_status txn_extend(struct txn *txn)
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
-
-/* The version of a cell that the snapshot shows; `newer` tells whether others came later. */
-static region_ref visible(const struct txn *txn, region_ref cell, bool *newer)
-{
-    /* Pairs with link_versions: a version comes with its contents. */
-    region_ref ref = load_acquire(&store_cell(txn->store, cell)->head);
-    *newer = false;
-    while (ref != 0) {
-        struct version *version = store_version(txn->store, ref);
-        if (load_relaxed(&version->ts) <= txn->snapshot)
-            return ref;
-        *newer = true;
-        ref = load_acquire(&version->prev); /* Pairs with prune: given up before unlinked. */
-    }
-    return 0;
-}
 
 struct found {
     region_ref cell, version;
@@ -152,7 +171,7 @@ static enum stm_status find_visible(struct txn *txn, const struct key *key, regi
         bool newer = false;
         slot_read_begin(txn->store, txn->slot);
         out->cell = cell != 0 ? cell : index_find(txn->store, key);
-        out->version = out->cell != 0 ? visible(txn, out->cell, &newer) : 0;
+        out->version = out->cell != 0 ? visible(txn, out->cell, txn->snapshot, &newer) : 0;
         if (slot_evicted(txn->slot, txn->snapshot)) {
             slot_read_end(txn->slot);
             return STM_TOO_OLD;
