@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stmpy import DecodeError
-from stmpy._native import decode, encode, register
+from stmpy._native import decode, decode_key, encode, register
 
 from .codec_strategies import exact, values
 
@@ -245,6 +245,14 @@ def test_cause_is_kept() -> None:
         decode(b"\x61\xff")
     assert isinstance(caught.value.__cause__, UnicodeDecodeError)
     assert isinstance(caught.value, ValueError)
+
+
+def test_message_is_said_once() -> None:
+    for read in (decode, decode_key):
+        with pytest.raises(DecodeError, match="offset 2 of 4: tag 1 means nothing") as caught:
+            read(b"\x82\xc1\x00\x00")
+        assert str(caught.value).count("cannot decode") == 1
+        assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize("data", ["text", 1, None])

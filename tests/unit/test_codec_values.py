@@ -39,7 +39,7 @@ def test_same_value_is_same_bytes(value: Any) -> None:
 
 @given(st.lists(hashables, max_size=8), st.randoms())
 def test_set_is_written_in_one_order(items: list[Any], random: Any) -> None:
-    elements = list({encode(item): item for item in items}.values())
+    elements = list(frozenset(items))
     forwards = encode(frozenset(elements))
     random.shuffle(elements)
     assert encode(frozenset(elements)) == forwards
@@ -76,6 +76,13 @@ def test_limit_of_a_number_text_may_be_lower() -> None:
         assert exact(decode(encode(value))) == exact(value)
     finally:
         sys.set_int_max_str_digits(before)
+
+
+def test_every_length_of_a_character_is_utf8() -> None:
+    edges = (0, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x10FFFF)
+    for text in [*map(chr, edges), "".join(map(chr, edges))]:
+        assert encode(text).endswith(text.encode())
+        assert decode(encode(text)) == text
 
 
 #### Time zones
