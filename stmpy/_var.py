@@ -51,6 +51,9 @@ class _Values[K: Hashable, V](ValuesView[V]):
 
     _mapping: TVar[K, V]
 
+    def __contains__(self, value: object) -> bool:
+        return value in self._mapping.copy().values()
+
     def __iter__(self) -> Iterator[V]:
         return iter(self._mapping.copy().values())
 
@@ -86,10 +89,14 @@ class TVar[K: Hashable, V](_native.Var, MutableMapping[K, V]):
         return f"TVar({self.name!r})"
 
     def __or__(self, other: Mapping[K, V]) -> dict[K, V]:
-        return self.copy() | dict(other)
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return self.copy() | dict(other.items())
 
     def __ror__(self, other: Mapping[K, V]) -> dict[K, V]:
-        return dict(other) | self.copy()
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return dict(other.items()) | self.copy()
 
     def __ior__(self, other: Any) -> Self:
         self.update(other)
