@@ -80,7 +80,11 @@ class _Locals:
     def __init__(self, flow: Flow) -> None:
         code = flow.code
         self.flow = flow
-        self.handlers = flow.handlers()
+        # Where a name may be read next, also if an exception is raised.
+        self.edges = [
+            after if handler is None else (*after, handler[0])
+            for after, handler in zip(flow.successors, flow.handlers, strict=True)
+        ]
         self.cells = frozenset(code.co_cellvars + code.co_freevars)
         self.slots = _slots(code)
         self.touch: dict[str, dict[int, int]] = {}
@@ -93,47 +97,35 @@ class _Locals:
                 self.touch.setdefault(name, {}).setdefault(i, what)
 
     def first(self, name: str, start: int) -> set[int]:
-        """The instructions that may be the first to read `name` after `start`."""
+        """The instructions that may be the first to read `name` from `start` on."""
         touch = self.touch.get(name, {})
-        found: set[int] = set()
+        return {i for i in self._reach(name, start, past_stores=False) if touch.get(i, 0) & _READS}
+
+    def stores(self, name: str, places: set[int]) -> bool:
+        """Whether `name` itself, not what hides it, gets another value at one of the places."""
+        return self.does(name, _STORES, places) and (
+            name not in self.cells
+            or self.does(name, _STORES, places & self._reach(name, 0, past_stores=True))
+        )
+
+    def _reach(self, name: str, start: int, past_stores: bool) -> set[int]:
+        """The instructions that may run from `start` on while `name` is not hidden."""
+        touch = self.touch.get(name, {})
         if not touch:
-            return found
-        seen, todo = set(), [(start, False)]
+            return set()
+        edges, seen, todo = self.edges, set(), [(start, False)]
         while todo:
             state = todo.pop()
-            if state in seen:
-                continue
             seen.add(state)
             i, hidden = state
             what = touch.get(i, 0)
-            if hidden:
-                hidden = not what & _SHOWS
-            elif what & _HIDES:
-                hidden = True
-            else:
-                if what & _READS:
-                    found.add(i)
-                if what & _STORES:
-                    continue
-            if (handler := self.handlers[i]) is not None:
-                todo.append((handler[0], hidden))
-            todo.extend((place, hidden) for place in self.flow.successors(i))
-        return found
-
-    def hidden(self, name: str) -> set[int]:
-        """The instructions at which a comprehension uses a cell of its own for `name`."""
-        touch = self.touch.get(name, {})
-        seen: set[int] = set()
-        todo = [i for i, what in touch.items() if what & _HIDES]
-        while todo:
-            i = todo.pop()
-            if i in seen or touch.get(i, 0) & _SHOWS:
+            if not hidden and what & _STORES and not past_stores:
                 continue
-            seen.add(i)
-            if (handler := self.handlers[i]) is not None:
-                todo.append(handler[0])
-            todo.extend(self.flow.successors(i))
-        return seen
+            hidden = not what & _SHOWS if hidden else bool(what & _HIDES)
+            for place in edges[i]:
+                if (place, hidden) not in seen:
+                    todo.append((place, hidden))
+        return {i for i, hidden in seen if not hidden}
 
     def does(self, name: str, what: int, places: Iterable[int]) -> bool:
         touch = self.touch.get(name, {})
@@ -214,11 +206,7 @@ def find_rebinds(flow: Flow, after: int, body: int, inside: set[int]) -> Rebinds
             derefs, nested_globals = _outer_stores(nested)
             outer |= derefs
             global_names |= nested_globals
-    cells = {
-        name
-        for name in variables.cells
-        if name in outer or variables.does(name, _STORES, inside - variables.hidden(name))
-    }
+    cells = {name for name in variables.cells if name in outer or variables.stores(name, inside)}
     if code.co_flags & _OPTIMIZED:
         rebinds = _in_function(variables, body, inside, cells)
     elif cells:
@@ -249,7 +237,7 @@ def _in_function(variables: _Locals, body: int, inside: set[int], cells: set[str
     names, must_be_bound = set(cells), set()
     for name in plain:
         first = variables.first(name, body)
-        if variables.does(name, _STORES, inside) and (first or sees_all):
+        if variables.stores(name, inside) and (first or sees_all):
             names.add(name)
         if variables.does(name, _CHECKS, first) or (sees_all and name not in bound):
             must_be_bound.add(name)

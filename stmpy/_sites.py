@@ -95,15 +95,14 @@ class _Block:
     def walk(self) -> None:
         """Follow every path from the start of the body to the end of the block."""
         flow, todo = self.flow, [self.body]
-        handlers = flow.handlers()
         while todo:
             i = todo.pop()
             if i in self.inside:
                 continue
             self.inside.add(i)
-            if (entry := handlers[i]) is not None and not self._is_own_handler(entry):
+            if (entry := flow.handlers[i]) is not None and not self._is_own_handler(entry):
                 todo.append(entry[0])
-            for place in flow.successors(i):
+            for place in flow.successors[i]:
                 if self._is_exit(place):
                     self.exits.setdefault(place, set()).add(flow.line[i])
                 elif cut(flow.stack[place], self.level) != self.stack:
@@ -145,7 +144,10 @@ class _Block:
         flow = self.flow
         for i, lines in self.exits.items():
             if not flow.has_event(i) or flow.line[i] in lines:
-                raise NotRerunnable("the end of the block has no line of its own")
+                raise NotRerunnable(
+                    "CPython sends no event at the end of the block (if that is a loop with a "
+                    "`return` in it, put a statement such as `pass` after the loop)"
+                )
         if self.handler < 0:
             return
         if not flow.has_event(self.handler):

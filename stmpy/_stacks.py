@@ -48,14 +48,18 @@ def _cache_sizes() -> list[int]:
 
 
 _CACHES: Final = _cache_sizes()
-_FORWARD_IF: Final = _codes(
-    "POP_JUMP_IF_FALSE", "POP_JUMP_IF_TRUE", "POP_JUMP_IF_NONE", "POP_JUMP_IF_NOT_NONE"
+_FORWARD: Final = _codes(
+    "POP_JUMP_IF_FALSE",
+    "POP_JUMP_IF_TRUE",
+    "POP_JUMP_IF_NONE",
+    "POP_JUMP_IF_NOT_NONE",
+    "JUMP_FORWARD",
+    "FOR_ITER",
+    "SEND",
 )
-_FORWARD: Final = _codes("JUMP_FORWARD")
+_JUMP_FORWARD: Final = opmap["JUMP_FORWARD"]
 _BACKWARD: Final = _codes("JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT")
 _ENDS: Final = _codes("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE")
-_FOR_ITER: Final = opmap["FOR_ITER"]
-_SEND: Final = opmap["SEND"]
 _GET_ITER: Final = opmap["GET_ITER"]
 _GET_AITER: Final = opmap["GET_AITER"]
 _END_ASYNC_FOR: Final = opmap["END_ASYNC_FOR"]
@@ -69,8 +73,8 @@ _COPY: Final = opmap["COPY"]
 # Since 3.15 an iterator lies on the stack together with a slot for an index.
 _ITERATOR_ITEMS: Final = 2 if sys.version_info >= (3, 15) else 1
 # An event never fires at these, and they do not count as the start of a line.
-_LINELESS: Final = _codes("END_ASYNC_FOR", "END_FOR", "END_SEND", "RESUME")
-_NEVER_TARGET: Final = _codes("END_FOR", "END_SEND")
+_LINELESS: Final = _codes("END_ASYNC_FOR", "END_FOR", "END_SEND", "RESUME", "POP_ITER")
+_SKIPPED: Final = _codes("END_FOR", "END_SEND")
 
 
 class NotRerunnable(Exception):
@@ -112,7 +116,7 @@ def _swap(stack: int, n: int) -> int:
 
 
 def _step(op: int, arg: int, stack: int) -> int:
-    """The stack after an instruction that neither jumps nor ends."""
+    """The stack after an instruction, the same wherever it goes on."""
     if stack < 0:
         return UNKNOWN if op == _SWAP else stack
     if op == _PUSH_NULL:
@@ -198,8 +202,10 @@ class Flow:
 
     All lists are indexed by code unit. `op`, `arg` and `next` are set at the first unit of an
     instruction (its first EXTENDED_ARG if it has one), `op` is -1 elsewhere. `line` is -1 where
-    an instruction has none. `stack` is the model before the instruction. `starts` maps a line to
-    the places a jump to it may land on, in order.
+    an instruction has none. `successors` are the instructions that may run right after one that
+    raises nothing, `handlers` tells where an exception goes and the depth to which it cuts the
+    stack. `stack` is the model before the instruction. `starts` maps a line to the places a jump
+    to it may land on, in order.
     """
 
     def __init__(self, code: CodeType) -> None:
@@ -207,8 +213,12 @@ class Flow:
         self.op, self.arg, self.next = decode(code.co_code)
         self.table = read_exception_table(code)
         self._mark_lines()
-        self._mark_targets()
+        self._mark_edges()
         self._mark_stacks()
+        self.starts: dict[int, list[int]] = {}
+        for i, line in self._line_starts:
+            if line >= code.co_firstlineno:
+                self.starts.setdefault(line, []).append(i)
 
     def _mark_lines(self) -> None:
         self.line = lines = [-1] * len(self.op)
@@ -222,71 +232,57 @@ class Flow:
                 self._line_starts.append((begin // 2, line))
                 last = line
 
-    def target(self, i: int) -> int:
-        """Where the instruction at `i` may jump to, or -1."""
-        op, after = self.op[i], self.next[i]
-        if op in _FORWARD_IF or op in _FORWARD or op in (_FOR_ITER, _SEND):
-            return after + self.arg[i]
-        return after - self.arg[i] if op in _BACKWARD else -1
-
-    def _mark_targets(self) -> None:
-        """Find the instructions at which an event fires whatever lies before them in the code."""
-        self.targets = targets = {handler for _, _, handler, _, _ in self.table}
+    def _mark_edges(self) -> None:
+        nowhere: tuple[int, ...] = ()
+        self.successors = [nowhere] * len(self.op)
+        self.handlers: list[tuple[int, int] | None] = [None] * len(self.op)
+        # Where an event fires whatever lies before the instruction in the code.
+        self._targets = {handler for _, _, handler, _, _ in self.table}
         for i, op in enumerate(self.op):
-            if op >= 0 and (place := self.target(i)) >= 0:
-                # A loop that ends skips the END_FOR or END_SEND that it is said to jump to.
-                targets.add(place + 1 if self.op[place] in _NEVER_TARGET else place)
-
-    def successors(self, i: int) -> tuple[int, ...]:
-        """The instructions that may run right after the one at `i` when nothing is raised."""
-        op, place = self.op[i], self.target(i)
-        if op in _ENDS:
-            return ()
-        if place < 0:
-            return (self.next[i],)
-        return (place,) if op in _FORWARD or op in _BACKWARD else (self.next[i], place)
-
-    def handlers(self) -> list[tuple[int, int] | None]:
-        """For each code unit, where an exception goes and the depth the stack is cut to."""
-        handlers: list[tuple[int, int] | None] = [None] * len(self.op)
+            if op < 0 or op in _ENDS:
+                continue
+            after = self.next[i]
+            if op in _BACKWARD:
+                self.successors[i] = ((place := after - self.arg[i]),)
+            elif op not in _FORWARD:
+                self.successors[i] = (after,)
+                continue
+            else:
+                place = after + self.arg[i]
+                self.successors[i] = (place,) if op == _JUMP_FORWARD else (after, place)
+            # A loop that ends skips the END_FOR or END_SEND that it is said to jump to.
+            self._targets.add(place + 1 if self.op[place] in _SKIPPED else place)
         for start, end, handler, level, _ in self.table:
-            handlers[start:end] = [(handler, level)] * (end - start)
-        return handlers
+            self.handlers[start:end] = [(handler, level)] * (end - start)
 
     def _mark_stacks(self) -> None:
         self.stack = stacks = [UNREACHED] * len(self.op)
-        handlers: dict[int, list[tuple[int, int, bool]]] = {}
+        entries: dict[int, list[tuple[int, int, bool]]] = {}
         for start, _, handler, level, offset_pushed in self.table:
-            handlers.setdefault(start, []).append((handler, level, offset_pushed))
+            entries.setdefault(start, []).append((handler, level, offset_pushed))
         todo = [0]
         stacks[0] = 0
 
         def reach(place: int, stack: int) -> None:
             known = stacks[place]
-            merged = stack if known == UNREACHED else _meet(known, stack)
-            if merged != known:
-                stacks[place] = merged
-                todo.append(place)
+            if known != stack:
+                merged = stack if known == UNREACHED else _meet(known, stack)
+                if merged != known:
+                    stacks[place] = merged
+                    todo.append(place)
 
         while todo:
             i = todo.pop()
             before = stacks[i]
-            for handler, level, offset_pushed in handlers.get(i, ()):
+            # CPython looks at the start of each entry of the exception table only.
+            for handler, level, offset_pushed in entries.get(i, ()):
                 stack = cut(before, level)
                 reach(handler, push(push(stack, LASTI) if offset_pushed else stack, EXCEPT))
             op = self.op[i]
-            if op == _FOR_ITER:
-                before = push(before, OBJECT)
-            elif op in _FORWARD_IF:
-                before = before >> BITS if before >= 0 else before
-            elif self.target(i) < 0 and op not in _ENDS:
-                before = _step(op, self.arg[i], before)
-            for place in self.successors(i):
-                reach(place, before)
-        self.starts: dict[int, list[int]] = {}
-        for i, line in self._line_starts:
-            if line >= self.code.co_firstlineno:
-                self.starts.setdefault(line, []).append(i)
+            if op not in _ENDS:
+                stack = _step(op, self.arg[i], before)
+                for place in self.successors[i]:
+                    reach(place, stack)
 
     def landing(self, i: int, line: int) -> int:
         """Where the frame is after `f_lineno = line` at instruction `i`; -1 if not known."""
@@ -305,7 +301,7 @@ class Flow:
         """Whether a LINE event can fire at instruction `i`, if the line was another before."""
         if self.line[i] < 0 or self.op[i] in _LINELESS:
             return False
-        if i in self.targets:
+        if i in self._targets:
             return True
         before = i - 1
         while before >= 0 and (self.op[before] < 0 or self.op[before] in _LINELESS):

@@ -1,7 +1,7 @@
 """A re-runner in pure Python without any store: the proof of the plans in `stmpy._sites`.
 
 It does to a frame exactly what the C core does, step by step, but a conflict is whatever the test
-decides. What a block writes into a `Var` is undone before it runs again.
+decides. What a block writes into a `Var` is undone before it runs again, and if it raises.
 """
 
 from __future__ import annotations
@@ -26,19 +26,16 @@ class Conflict(BaseException):
     """Raised inside a body by a conflict; never seen outside of the block."""
 
 
-class Var(dict[Any, Any]):
-    """A variable whose state is put back when a block runs again."""
-
-
 class Rerunner:
     """Owns the monitoring tool, the analysed blocks, and the blocks that are open now.
 
-    `commit` is asked at the end of each attempt and says whether it wins.
+    `loses` is asked at the end of each attempt and at each `point` in a body. The variables are
+    dicts; there is one thread.
     """
 
-    def __init__(self, commit: Callable[[], bool]) -> None:
-        self.commit = commit
-        self.variables: list[Var] = []
+    def __init__(self, loses: Callable[[], bool]) -> None:
+        self.loses = loses
+        self.variables: list[dict[Any, Any]] = []
         # Equal code objects are not the same one, so they are told apart by identity.
         self.codes: dict[int, CodeType] = {}
         self.sites: dict[tuple[int, int], Site] = {}
@@ -46,7 +43,6 @@ class Rerunner:
         self.open: list[Block] = []
         self.reruns = 0
         self.serial = 0
-        self.misuse: list[CodeType] = []
 
     def __enter__(self) -> Rerunner:
         MONITORING.use_tool_id(TOOL, "toy")
@@ -62,9 +58,15 @@ class Rerunner:
     def atomically(self) -> Block:
         return Block(self)
 
-    def new_var(self) -> Var:
-        self.variables.append(Var())
+    def variable(self) -> dict[Any, Any]:
+        self.variables.append({})
         return self.variables[-1]
+
+    def point(self) -> None:
+        """A place where a read may find that the snapshot is gone."""
+        if self.open and self.open[0].site.rerunnable and (self.open[0].doomed or self.loses()):
+            self.open[0].doomed = True
+            raise Conflict
 
     def site(self, frame: FrameType) -> Site:
         code = frame.f_code
@@ -90,7 +92,7 @@ class Rerunner:
 
 
 class Block:
-    """One `with` block; nested ones are joined to the outermost."""
+    """One `with` block. A nested one joins the outermost, and undoes its own writes if it raises."""
 
     site: Site
     frame: FrameType
@@ -103,8 +105,8 @@ class Block:
 
     def __enter__(self) -> Block:
         rerunner = self.rerunner
-        self.outer = rerunner.open[0] if rerunner.open else None
-        if self.outer is None:
+        self.state = [dict(variable) for variable in rerunner.variables]
+        if not rerunner.open:
             self.frame = frame = sys._getframe(1)
             self.site = rerunner.site(frame)
             if self.site.rerunnable:
@@ -113,24 +115,28 @@ class Block:
                     self.site = self.site._replace(rerunnable=False, reason="a name is unbound")
                 else:
                     self.saved = saved
-                    self.state = [dict(variable) for variable in rerunner.variables]
             rerunner.serial += not self.site.rerunnable
-            rerunner.open.append(self)
+        rerunner.open.append(self)
         return self
 
+    def undo(self) -> None:
+        for variable, state in zip(self.rerunner.variables, self.state, strict=True):
+            variable.clear()
+            variable.update(state)
+
     def on_end(self, offset: int) -> None:
-        """The LINE event at an end of the body."""
-        if self.doomed or (offset != self.site.handler and not self.rerunner.commit()):
+        """The LINE event at an end of the body; the frame is about to call `__exit__`."""
+        at_handler = offset == self.site.handler
+        if self.doomed or (not at_handler and self.rerunner.loses()):
             self.run_again(offset)
-        elif offset != self.site.handler:
+        elif not at_handler:
             self.committed = True
 
     def run_again(self, offset: int) -> None:
         self.rerunner.reruns += 1
         self.doomed = False
-        for variable, state in zip(self.rerunner.variables, self.state, strict=True):
-            variable.clear()
-            variable.update(state)
+        del self.rerunner.open[1:]
+        self.undo()
         frame, site = self.frame, self.site
         handled = sys.exception()
         run_again(frame, site, dict(site.exits)[offset], self.saved)
@@ -142,17 +148,42 @@ class Block:
             if sys.exception() is not handled:
                 set_handled(handled)
 
-    def conflict(self) -> None:
-        """What a read that finds the snapshot gone does."""
-        self.doomed = True
-        raise Conflict
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if self.outer is None:
-            self.rerunner.open.remove(self)
-            if self.site.rerunnable:
-                assert self.committed or error is not None, "no event at the end of the block"
-                assert not self.doomed, "a conflict left the block"
-                assert not isinstance(error, Conflict)
+        rerunner = self.rerunner
+        del rerunner.open[rerunner.open.index(self) :]
+        if error is not None:
+            self.undo()
+        if not rerunner.open and self.site.rerunnable:
+            assert self.committed or error is not None, "no event at the end of the block"
+            assert not self.doomed, "a conflict left the block"
+            assert not isinstance(error, Conflict)
+
+
+class Lock:
+    """What the programs are compared with: blocks run one after the other, each once."""
+
+    def __init__(self) -> None:
+        self.variables: list[dict[Any, Any]] = []
+        self.undo: list[list[dict[Any, Any]]] = []
+
+    def atomically(self) -> Lock:
+        return self
+
+    def variable(self) -> dict[Any, Any]:
+        self.variables.append({})
+        return self.variables[-1]
+
+    def point(self) -> None:
+        pass
+
+    def __enter__(self) -> Lock:
+        self.undo.append([dict(variable) for variable in self.variables])
+        return self
+
+    def __exit__(self, kind: object, error: object, _: object) -> None:
+        for variable, state in zip(self.variables, self.undo.pop(), strict=True):
+            if error is not None:
+                variable.clear()
+                variable.update(state)
