@@ -103,12 +103,20 @@ static void var_dealloc(struct var *self)
 
 /* ---- the mapping ------------------------------------------------------------------------------- */
 
+/* KeyError(key).  Set as the value alone, a tuple would be taken for the arguments. */
+static void raise_key_error(PyObject *key)
+{
+    PyObject *error = PyObject_CallOneArg(PyExc_KeyError, key);
+    if (error != NULL)
+        PyErr_SetRaisedException(error);
+}
+
 static PyObject *var_subscript(struct var *self, PyObject *key)
 {
     PyObject *value = NULL;
     int found = var_load(self, key, &value);
     if (found == 0)
-        PyErr_SetObject(PyExc_KeyError, key);
+        raise_key_error(key);
     return found > 0 ? value : NULL;
 }
 
@@ -116,7 +124,7 @@ static int var_assign(struct var *self, PyObject *key, PyObject *value)
 {
     int done = var_save(self, key, value);
     if (done == 0)
-        PyErr_SetObject(PyExc_KeyError, key);
+        raise_key_error(key);
     return done > 0 ? 0 : -1;
 }
 
@@ -155,7 +163,7 @@ static PyObject *pop(struct var *self, PyObject *const *args, Py_ssize_t count)
     if (found == 0 && count == 2)
         value = Py_NewRef(args[1]);
     else if (found == 0)
-        PyErr_SetObject(PyExc_KeyError, args[0]);
+        raise_key_error(args[0]);
     return value;
 }
 
@@ -166,6 +174,8 @@ static PyObject *get_store(struct var *self, void *unused)
 }
 
 static PyMethodDef var_methods[] = {
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS,
+     "TVar[str, int] is for type checkers."},
     {"get", (PyCFunction)(void (*)(void))get, METH_FASTCALL,
      "get(key, default=None, /)\n--\n\nThe value of the key, or the default."},
     {"pop", (PyCFunction)(void (*)(void))pop, METH_FASTCALL,
@@ -229,6 +239,11 @@ static int ref_set(struct var *self, PyObject *value, void *unused)
     return var_save(self, Py_None, value) < 0 ? -1 : 0;
 }
 
+static PyMethodDef ref_methods[] = {
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "TRef[int] is for type checkers."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyGetSetDef ref_getters[] = {
     {"store", (getter)get_store, NULL, "The store that the variable belongs to.", NULL},
     {"value", (getter)ref_get, (setter)ref_set, "The value; None until one is set.", NULL},
@@ -238,6 +253,7 @@ static PyGetSetDef ref_getters[] = {
 static PyType_Slot ref_slots[] = {
     {Py_tp_new, ref_new},
     {Py_tp_dealloc, var_dealloc},
+    {Py_tp_methods, ref_methods},
     {Py_tp_members, members},
     {Py_tp_getset, ref_getters},
     {Py_tp_doc, "The part of a TRef that is written in C."},
