@@ -89,7 +89,7 @@ int encode_fail_type(struct encoder *encoder, PyObject *value)
     if (known)
         return encode_fail(encoder,
                            "cannot store a '%T' object before its class is registered; call "
-                           "stmpy.register with the class in every interpreter that uses it",
+                           "stmpy.register(cls, name) in every interpreter that uses it",
                            value);
     PyTypeObject *base = builtin_base(Py_TYPE(value));
     if (base != NULL)

@@ -199,7 +199,7 @@ PyObject *decode_registered(struct decoder *decoder)
     } else if (found == 0) {
         decode_fail(decoder,
                     "no class is registered as %R in this interpreter; call "
-                    "stmpy.register with it before reading",
+                    "stmpy.register(cls, name) before reading",
                     name);
     }
     Py_DECREF(name);

@@ -274,7 +274,7 @@ def test_unregistered_class_is_an_error_that_says_so() -> None:
 
     other = enum.Enum("other", "A")
     for value in (Unknown(), Sub(1), other["A"]):
-        with pytest.raises(EncodeError, match=r"call stmpy.register with the class"):
+        with pytest.raises(EncodeError, match=r"call stmpy.register\(cls, name\)"):
             encode(value)
 
 
