@@ -131,9 +131,9 @@ static PyObject *get_closed(struct store_object *self, void *unused)
 
 static PyMethodDef methods[] = {
     {"close", (PyCFunction)close_store, METH_NOARGS,
-     "close()\n--\n\nRefuse all further use, in every interpreter; safe to call again."},
+     "close($self, /)\n--\n\nRefuse all further use, in every interpreter; safe to call again."},
     {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL | METH_KEYWORDS,
-     "run(fn, /, *args, **kwargs)\n--\n\nCall fn in a block on this store."},
+     "run($self, fn, /, *args, **kwargs)\n--\n\nCall fn in a block on this store."},
     {"_stats", (PyCFunction)raw_stats, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

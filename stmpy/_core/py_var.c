@@ -177,13 +177,13 @@ static PyMethodDef var_methods[] = {
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS,
      "TVar[str, int] is for type checkers."},
     {"get", (PyCFunction)(void (*)(void))get, METH_FASTCALL,
-     "get(key, default=None, /)\n--\n\nThe value of the key, or the default."},
+     "get($self, key, default=None, /)\n--\n\nThe value of the key, or the default."},
     {"pop", (PyCFunction)(void (*)(void))pop, METH_FASTCALL,
-     "pop(key, default=..., /)\n--\n\nDelete the key and return its value."},
+     "pop($self, key, default=<unrepresentable>, /)\n--\n\nDelete the key and return its value."},
     {"copy", (PyCFunction)var_copy, METH_NOARGS,
-     "copy()\n--\n\nAll keys and values, at one snapshot, as a dict."},
+     "copy($self, /)\n--\n\nAll keys and values, at one snapshot, as a dict."},
     {"get_many", (PyCFunction)(void (*)(void))var_get_many, METH_VARARGS | METH_KEYWORDS,
-     "get_many(keys, default=None)\n--\n\nA dict of the keys' values, at one snapshot."},
+     "get_many($self, /, keys, default=None)\n--\n\nA dict of the keys' values, at one snapshot."},
     {NULL, NULL, 0, NULL},
 };
 
