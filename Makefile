@@ -37,6 +37,7 @@ lint:  ## types and style
 	@$(SETUP) dev
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
+	@$(PY) -m mypy.stubtest stmpy._native --mypy-config-file pyproject.toml
 
 sanitize:  ## the tests of the core under ThreadSanitizer, then AddressSanitizer and UBSan
 	@.ci/sanitize thread

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from stmpy import _native
 from stmpy.statistics import Stats, from_counters
@@ -49,21 +49,25 @@ class Store(_native.Store):
         state = "closed" if self.closed else "open"
         return f"<Store {self.name or self._number!r} {state}>"
 
-    def TVar(  # noqa: N802  # the name of the class it makes
-        self, name: str | None = None, initial: Any = None
-    ) -> TVar[Hashable, Any]:
+    def TVar(self, name: str | None = None, initial: Any = None) -> TVar[Any, Any]:
         """A `stmpy.TVar` of this store."""
         from stmpy._var import TVar
 
         return TVar(name, initial, store=self)
 
-    def TRef(self, name: str | None = None, initial: Any = None) -> TRef[Any]:  # noqa: N802
+    def TRef(self, name: str | None = None, initial: Any = None) -> TRef[Any]:
         """A `stmpy.TRef` of this store."""
         from stmpy._var import TRef
 
         return TRef(name, initial, store=self)
 
-    def atomically(self, *args: Any, **options: Any) -> Any:
+    @overload
+    def atomically(self, /, **options: Unpack[_native.Options]) -> _native.atomically: ...
+    @overload
+    def atomically[**P, R](
+        self, function: Callable[P, R], /, **options: Unpack[_native.Options]
+    ) -> _native.AtomicFunction[P, R]: ...
+    def atomically(self, /, *args: Any, **options: Any) -> Any:
         """`stmpy.atomically` on this store: the same forms, the same options."""
         return _native.atomically(*args, store=self, **options)
 
@@ -76,7 +80,7 @@ class Store(_native.Store):
         return from_counters(self._stats())
 
 
-def open(  # noqa: A001  # the public name, used as stmpy.open
+def open(
     *,
     name: str | None = None,
     max_bytes: int | None = None,

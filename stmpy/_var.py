@@ -7,6 +7,7 @@ from collections.abc import (
     Callable,
     Hashable,
     ItemsView,
+    Iterable,
     Iterator,
     Mapping,
     MutableMapping,
@@ -21,9 +22,9 @@ from stmpy._store import Store, default_store
 _CATALOG = "stmpy.catalog"
 
 
-def _claim(variable: _native.Var | _native.Ref, put: Callable[[], None]) -> None:
+def _claim(variable: _native.Var[Any, Any] | _native.Ref[Any], put: Callable[[], None]) -> None:
     """Call `put` in the block that creates the variable, if this is that block."""
-    catalog = _native.Var(variable.store, _CATALOG)
+    catalog: _native.Var[str, str] = _native.Var(variable.store, _CATALOG)
 
     def claim() -> None:
         if variable.name not in catalog:
@@ -58,7 +59,7 @@ class _Values[K: Hashable, V](ValuesView[V]):
         return iter(self._mapping.copy().values())
 
 
-class TVar[K: Hashable, V](_native.Var, MutableMapping[K, V]):
+class TVar[K: Hashable, V](_native.Var[K, V], MutableMapping[K, V]):
     """A transactional dict, the same one wherever its name is used in its store.
 
     Blocks conflict key by key: on keys that one reads and another writes, and on the set of keys
@@ -77,7 +78,11 @@ class TVar[K: Hashable, V](_native.Var, MutableMapping[K, V]):
         return super().__new__(cls, store or default_store(), _name(name))
 
     def __init__(
-        self, name: str | None = None, initial: Any = None, *, store: Store | None = None
+        self,
+        name: str | None = None,
+        initial: Mapping[K, V] | Iterable[tuple[K, V]] | None = None,
+        *,
+        store: Store | None = None,
     ) -> None:
         if initial is not None:
             _claim(self, lambda: self.update(initial))
@@ -98,7 +103,7 @@ class TVar[K: Hashable, V](_native.Var, MutableMapping[K, V]):
             return NotImplemented
         return dict(other.items()) | self.copy()
 
-    def __ior__(self, other: Any) -> Self:
+    def __ior__(self, other: Any) -> Self:  # type: ignore[misc]  # takes pairs too, as in a dict
         self.update(other)
         return self
 
@@ -116,7 +121,7 @@ class TVar[K: Hashable, V](_native.Var, MutableMapping[K, V]):
             del self[key]
 
 
-class TRef[V](_native.Ref):
+class TRef[V](_native.Ref[V]):
     """One transactional value, read and set as `.value`.
 
     The same one wherever its name is used in its store. `initial` is put in by whoever creates it;
@@ -144,7 +149,7 @@ class TRef[V](_native.Ref):
         """Set the value to `fn(value)` and return it; a block of its own outside one."""
 
         def swap() -> V:
-            self.value = new = fn(self.value)
+            new = self.value = fn(self.value)
             return new
 
         return self.store.run(swap)
