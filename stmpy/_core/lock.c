@@ -148,8 +148,10 @@ static enum stm_status acquire(struct store *store, struct slot *slot, uint64_t 
             return STM_INTERRUPTED;
         if (woken == PLATFORM_TIMED_OUT) {
             forget_dead_urgent(store);
+            /* A signal may have come to another thread: the caller looks now and then. */
             if (take_over(store, slot, load_relaxed(&store->region->lock)))
                 return STM_OK;
+            return platform_now_ns() < deadline_ns ? STM_INTERRUPTED : STM_TIMED_OUT;
         }
     }
 }

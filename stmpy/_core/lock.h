@@ -13,8 +13,8 @@
 enum stm_status lock_try(struct store *store, struct slot *slot);
 
 /* Takes the lock, sleeping until `deadline_ns` (of platform_now_ns) if need be.  Not to
- * be called while attached to an interpreter.  STM_INTERRUPTED after a signal,
- * STM_TIMED_OUT at the deadline. */
+ * be called while attached to an interpreter.  STM_INTERRUPTED after a signal and now and
+ * then without one: look at signals and call again.  STM_TIMED_OUT at the deadline. */
 enum stm_status lock_acquire(struct store *store, struct slot *slot, uint64_t deadline_ns);
 
 /* As lock_acquire, ahead of every block that is not serial. */

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+typedef _Atomic uint16_t shared_u16;
 typedef _Atomic uint32_t shared_u32;
 typedef _Atomic uint64_t shared_u64;
 

@@ -135,19 +135,20 @@ static PyObject *atomic_enter(struct atomic *self, PyObject *unused)
     struct thread_context *context = thread_here(self->state);
     if (context == NULL)
         return NULL;
-    if (self->levels > 0 && self->context != context)
+    if (context->abandoned)
+        block_abandon(context);
+    if (self->levels > 0 && self->context != context->number)
         return refuse(self, "this block: open in another thread; each thread needs a block of "
                             "its own: write `with stm.atomically():` there");
     if ((context->depth > 0 ? enter_nested(self, context) : enter_outermost(self, context)) < 0)
         return NULL;
-    self->context = context;
+    self->context = context->number;
     self->levels++;
     return Py_NewRef(self);
 }
 
 void atomic_forget(struct atomic *self)
 {
-    self->context = NULL;
     self->levels = 0;
 }
 
@@ -221,8 +222,10 @@ static PyObject *atomic_exit(struct atomic *self, PyObject *const *args, Py_ssiz
 static void atomic_dealloc(struct atomic *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    struct thread_context *context = self->context;
-    if (self->levels > 0 && context == thread_here(self->state)) {
+    struct thread_context *context = self->levels > 0 ? thread_here(self->state) : NULL;
+    if (context != NULL && context->number != self->context) {
+        thread_abandon(self->state, self->context, self);
+    } else if (context != NULL) {
         uint32_t depth = context->depth;
         while (depth > 0 && context->levels[depth - 1].owner != self)
             depth--;
@@ -240,24 +243,27 @@ static void atomic_dealloc(struct atomic *self)
 
 /* ---- attributes -------------------------------------------------------------------------------- */
 
-static bool is_running(struct atomic *self)
+/* The context, if the block is open in the calling thread, else NULL. */
+static struct thread_context *running(struct atomic *self)
 {
-    return self->context != NULL && self->context->depth > 0;
+    struct thread_context *context = self->levels > 0 ? thread_here(self->state) : NULL;
+    bool here = context != NULL && context->number == self->context && context->depth > 0;
+    return here ? context : NULL;
 }
 
 static PyObject *get_attempt(struct atomic *self, void *unused)
 {
     (void)unused;
-    return PyLong_FromUnsignedLong(is_running(self) ? self->context->block.attempt
-                                                    : self->attempt);
+    struct thread_context *context = running(self);
+    return PyLong_FromUnsignedLong(context != NULL ? context->block.attempt : self->attempt);
 }
 
 static PyObject *get_snapshot(struct atomic *self, void *unused)
 {
     (void)unused;
-    uint64_t snapshot = is_running(self) && self->context->txn.snapshot != NO_SNAPSHOT
-                            ? self->context->txn.snapshot
-                            : self->snapshot;
+    struct thread_context *context = running(self);
+    bool registered = context != NULL && context->txn.snapshot != NO_SNAPSHOT;
+    uint64_t snapshot = registered ? context->txn.snapshot : self->snapshot;
     return PyLong_FromUnsignedLongLong(snapshot);
 }
 
@@ -272,13 +278,15 @@ static PyObject *get_version(struct atomic *self, void *unused)
 static PyObject *get_serial(struct atomic *self, void *unused)
 {
     (void)unused;
-    return PyBool_FromLong(is_running(self) && self->context->txn.flags & TXN_SERIAL);
+    struct thread_context *context = running(self);
+    return PyBool_FromLong(context != NULL && context->txn.flags & TXN_SERIAL);
 }
 
 static PyObject *get_reason(struct atomic *self, void *unused)
 {
     (void)unused;
-    PyObject *reason = is_running(self) ? rerun_reason(self->context->block.site) : NULL;
+    struct thread_context *context = running(self);
+    PyObject *reason = context != NULL ? rerun_reason(context->block.site) : NULL;
     return Py_NewRef(reason == NULL ? Py_None : reason);
 }
 

@@ -16,7 +16,7 @@ struct atomic {
     uint32_t attempt;               /* of the block that is open or was last */
     uint64_t snapshot;              /* of its last attempt */
     uint64_t version;               /* its commit number; 0: it wrote nothing */
-    struct thread_context *context; /* Borrowed while the block is open */
+    uint64_t context;               /* number of the context that has it open */
     uint32_t levels;                /* how many levels this object has open */
 };
 

@@ -272,11 +272,13 @@ int block_close(struct thread_context *context)
 
 void block_abandon(struct thread_context *context)
 {
+    context->abandoned = false;
     if (context->depth == 0)
         return;
-    struct atomic *owner = context->levels[0].owner;
-    if (owner != NULL)
-        atomic_forget(owner);
+    for (uint32_t i = 0; i < context->depth; i++) {
+        if (context->levels[i].owner != NULL)
+            atomic_forget(context->levels[i].owner);
+    }
     Py_CLEAR(context->block.on_abort); /* nobody is left to call it */
     block_close(context);
 }

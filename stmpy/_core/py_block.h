@@ -32,7 +32,8 @@ int block_close(struct thread_context *context);
 /* Ends the transaction of an attempt and drops the objects of its entries. */
 void block_drop_transaction(struct thread_context *context);
 
-/* As block_close if a block is open: its interpreter or thread goes away. */
+/* As block_close if a block is open: its interpreter or thread goes away, or the object
+ * that opened it has. */
 void block_abandon(struct thread_context *context);
 
 /* Opens and closes a nested level; 0, or -1 with an exception.  Closing with `keep` joins

@@ -16,12 +16,24 @@ struct call {
     PyObject *names;        /* Borrowed, or NULL */
 };
 
+/* In the child of a fork that was made in the block: the block is the parent's. */
+static PyObject *refuse_child(struct module_state *state, PyObject *result)
+{
+    Py_XDECREF(result);
+    errors_format(state, ERROR_NESTED_MISUSE,
+                  "this block: begun in the parent process, which will end it; after a fork, "
+                  "begin a block of your own");
+    return NULL;
+}
+
 static PyObject *call_nested(struct thread_context *context, const struct call *call,
                              bool read_only)
 {
     if (block_nest(context, NULL, read_only) < 0)
         return NULL;
     PyObject *result = PyObject_Vectorcall(call->function, call->args, call->nargsf, call->names);
+    if (!thread_still(context))
+        return refuse_child(context->state, result);
     if (result != NULL && (block_check(context) < 0 || block_flush(context) < 0))
         Py_CLEAR(result);
     PyObject *raised = result == NULL ? PyErr_GetRaisedException() : NULL;
@@ -42,10 +54,15 @@ static bool may_run_again(struct thread_context *context)
                                      PyErr_ExceptionMatches(PyExc_Exception));
 }
 
-/* One attempt: 1 with the result, 0 after a conflict, -1 with an exception. */
+/* One attempt: 1 with the result, 0 after a conflict, -1 with an exception, -2 with one if the
+ * context is not ours any more. */
 static int attempt(struct thread_context *context, const struct call *call, PyObject **out)
 {
     PyObject *result = PyObject_Vectorcall(call->function, call->args, call->nargsf, call->names);
+    if (!thread_still(context)) {
+        refuse_child(context->state, result);
+        return -2;
+    }
     if (result == NULL) {
         if (!may_run_again(context))
             return -1;
@@ -68,6 +85,8 @@ static PyObject *call_block(struct module_state *state, struct atomic *options,
     struct block_options block = {0};
     if (context == NULL)
         return NULL;
+    if (context->abandoned)
+        block_abandon(context);
     if (options != NULL) {
         if (atomic_options(options, &block) < 0)
             return NULL;
@@ -93,6 +112,8 @@ static PyObject *call_block(struct module_state *state, struct atomic *options,
         if (block_again(context) < 0)
             break;
     }
+    if (done == -2)
+        return NULL;
     if (block_close(context) < 0)
         Py_CLEAR(result);
     return done == 1 ? result : NULL;

@@ -75,7 +75,7 @@ static PyObject *store_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     struct store_object *self = (struct store_object *)type->tp_alloc(type, 0);
     if (self == NULL) {
-        store_release(store);
+        store_leave(store);
         return NULL;
     }
     self->state = state;
@@ -87,7 +87,7 @@ static void store_dealloc(struct store_object *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     if (self->store != NULL)
-        store_release(self->store);
+        store_leave(self->store);
     type->tp_free(self);
     Py_DECREF(type);
 }

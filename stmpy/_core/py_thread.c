@@ -9,6 +9,7 @@
  */
 #include "py_thread.h"
 
+#include "py_atomic.h"
 #include "py_block.h"
 #include "py_errors.h"
 
@@ -18,6 +19,7 @@ _Thread_local struct thread_known thread_known;
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct thread_context *registry; /* Protected by registry_lock */
+static shared_u64 contexts_made;        /* numbers them */
 static pthread_key_t thread_end;        /* Immutable after publish */
 
 static void detach_all(struct thread_context *context)
@@ -84,10 +86,14 @@ static void drop_cache(struct thread_context *context)
 /* Attached to the interpreter that the context belongs to. */
 static void free_context(struct thread_context *context)
 {
-    if (!context->ended) {
+    if (!context->ended)
         block_abandon(context);
-        detach_all(context);
+    for (uint32_t i = 0; i < context->depth; i++) {
+        if (context->levels[i].owner != NULL)
+            atomic_forget(context->levels[i].owner);
     }
+    if (!context->ended)
+        detach_all(context);
     drop_cache(context);
     Py_CLEAR(context->block.saved);
     Py_CLEAR(context->block.error);
@@ -144,6 +150,22 @@ static struct thread_context *find_own(struct module_state *state)
     return context;
 }
 
+void thread_abandon(struct module_state *state, uint64_t number, const struct atomic *owner)
+{
+    pthread_mutex_lock(&registry_lock);
+    struct thread_context *context = registry;
+    while (context != NULL && (context->state != state || context->number != number))
+        context = context->next;
+    for (uint32_t i = 0; context != NULL && i < context->depth; i++) {
+        if (context->levels[i].owner != owner)
+            continue;
+        /* Safe: that thread needs the interpreter that we are attached to. */
+        context->levels[i].owner = NULL;
+        context->abandoned = true;
+    }
+    pthread_mutex_unlock(&registry_lock);
+}
+
 static struct thread_context *new_context(struct module_state *state)
 {
     struct thread_context *context = PyMem_RawCalloc(1, sizeof *context);
@@ -153,6 +175,7 @@ static struct thread_context *new_context(struct module_state *state)
     }
     context->state = state;
     context->thread = platform_thread_id();
+    context->number = add_relaxed(&contexts_made, 1) + 1;
     context->random = context->thread * 0x9e3779b97f4a7c15u | 1;
     pthread_setspecific(thread_end, context); /* any value makes on_thread_end run */
     pthread_mutex_lock(&registry_lock);
@@ -176,12 +199,12 @@ struct thread_context *thread_find(struct module_state *state)
 
 /* ---- stores --------------------------------------------------------------------------- */
 
-/* Lets go of stores that were closed, so that a thread that opens many keeps none. */
+/* Lets go of stores that nobody uses any more, so that a thread that opens many keeps none. */
 static void detach_closed(struct thread_context *context)
 {
     for (uint32_t i = context->attached; i > 0; i--) {
         struct attachment attachment = context->attachments[i - 1];
-        if (!load_acquire(&attachment.store->region->closed)) /* Pairs with store_close. */
+        if (!store_over(attachment.store))
             continue;
         context->attachments[i - 1] = context->attachments[--context->attached];
         slot_release(attachment.store, attachment.slot);
@@ -229,7 +252,7 @@ struct slot *thread_slot(struct thread_context *context, struct store *store)
         errors_raise(context, status, NULL, NULL);
         return NULL;
     }
-    context->attachments[context->attached++] =
-        (struct attachment){store_find(store->number), slot};
+    store_keep(store);
+    context->attachments[context->attached++] = (struct attachment){store, slot};
     return slot;
 }

@@ -66,6 +66,8 @@ struct cached {
 struct thread_context {
     struct module_state *state;   /* Borrowed: this struct goes before the module does */
     uint64_t thread;              /* Immutable */
+    uint64_t number;              /* Immutable: no other context of the process has it */
+    bool abandoned;               /* the object of the open block has died in another thread */
     bool ended;                   /* Protected by the registry: the thread is gone */
     struct thread_context *next;  /* Protected by the registry */
     struct attachment *attachments; /* Owned */
@@ -96,6 +98,17 @@ static inline struct thread_context *thread_here(struct module_state *state)
         return thread_known.context;
     return thread_find(state);
 }
+
+/* True if the context is still that of the calling thread: false in the child of a fork
+ * that was made since. */
+static inline bool thread_still(const struct thread_context *context)
+{
+    return thread_known.context == context && thread_known.serial == context->state->serial;
+}
+
+/* The object that opened a level of the context with this number dies in another thread;
+ * the block is undone when its own thread comes back to it. */
+void thread_abandon(struct module_state *state, uint64_t number, const struct atomic *owner);
 
 /* The thread's slot in a store, claimed at first use; NULL with an exception. */
 struct slot *thread_slot(struct thread_context *context, struct store *store);

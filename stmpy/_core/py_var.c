@@ -55,6 +55,11 @@ static int bind(struct var *self, PyObject *store, PyObject *name, uint32_t kind
     struct thread_context *context = thread_here(self->state);
     if (context == NULL)
         return -1;
+    if (store_over(self->store))
+        return errors_format(self->state, ERROR_STORE_CLOSED,
+                             "%U: the store is closed; open it again and make the variable "
+                             "from the new store",
+                             name);
     enum stm_status status = open_variable(context, self->store, text, (uint32_t)length, kind,
                                            &self->variable);
     self->store_object = Py_NewRef(store);

@@ -187,6 +187,12 @@ PyObject *var_get_many(struct var *self, PyObject *args, PyObject *kwargs)
     if (block_open(context, &options, NULL) < 0)
         return NULL;
     PyObject *dict = load_many(self, keys, missing);
+    if (!thread_still(context)) {
+        Py_XDECREF(dict);
+        errors_format(self->state, ERROR_NESTED_MISUSE, "%U: forked while reading many keys",
+                      self->name);
+        return NULL;
+    }
     if (dict != NULL && block_commit(context) != BLOCK_COMMITTED)
         Py_CLEAR(dict);
     block_close(context);

@@ -96,7 +96,7 @@ struct cell {
     uint32_t var_prev;    /* Protected by the commit lock */
     uint32_t dirty_next;  /* in the dirty queue, or in limbo; Protected by the commit lock */
     uint16_t key_length;  /* bytes of key */
-    _Atomic uint16_t flags; /* enum cell_flags; Protected by the commit lock */
+    shared_u16 flags;      /* enum cell_flags; Protected by the commit lock */
     uint8_t key[];        /* CBOR in canonical form */
 };
 

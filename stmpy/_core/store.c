@@ -123,7 +123,7 @@ static struct store *find_named(const char *name)
 {
     struct store *store = name[0] ? registry : NULL;
     while (store != NULL &&
-           (strcmp(store->name, name) != 0 || load_relaxed(&store->region->closed)))
+           (strcmp(store->name, name) != 0 || store_over(store)))
         store = store->next;
     return store;
 }
@@ -144,6 +144,7 @@ enum stm_status store_open(const char *name, uint64_t max_bytes, uint64_t histor
     }
     if (status == STM_OK) {
         store->handles++;
+        store->users++;
         *out = store;
     }
     pthread_mutex_unlock(&registry_lock);
@@ -154,12 +155,30 @@ struct store *store_find(uint64_t number)
 {
     pthread_mutex_lock(&registry_lock);
     struct store *store = registry;
-    while (store != NULL && store->number != number)
+    while (store != NULL && (store->number != number || load_relaxed(&store->dropped)))
         store = store->next;
-    if (store != NULL)
+    if (store != NULL) {
         store->handles++;
+        store->users++;
+    }
     pthread_mutex_unlock(&registry_lock);
     return store;
+}
+
+void store_keep(struct store *store)
+{
+    pthread_mutex_lock(&registry_lock);
+    store->handles++;
+    pthread_mutex_unlock(&registry_lock);
+}
+
+void store_leave(struct store *store)
+{
+    pthread_mutex_lock(&registry_lock);
+    if (--store->users == 0)
+        put_release(&store->dropped, 1); /* Pairs with store_over. */
+    pthread_mutex_unlock(&registry_lock);
+    store_release(store);
 }
 
 void store_release(struct store *store)

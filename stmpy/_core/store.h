@@ -16,7 +16,9 @@ struct store {
     uint64_t number;        /* Immutable after publish: names the store in this process */
     char name[64];          /* Immutable after publish: UTF-8, ends with 0; may be empty */
     struct store *next;     /* Protected by the registry's lock */
-    uint64_t handles;       /* Protected by the registry's lock */
+    uint64_t handles;       /* Protected by the registry's lock: what keeps the mapping */
+    uint64_t users;         /* Protected by the registry's lock: those that can be asked for it */
+    shared_u32 dropped;     /* nobody in this process can reach it any more */
 };
 
 static inline void *store_at(const struct store *store, region_ref ref)
@@ -63,11 +65,24 @@ uint64_t store_arena_bytes(const struct store *store);
 enum stm_status store_open(const char *name, uint64_t max_bytes, uint64_t history_bytes,
                            struct store **out);
 
-/* Takes one more handle on the store with this number; NULL if it was closed. */
+/* Takes one more handle on the store with this number; NULL if it is gone. */
 struct store *store_find(uint64_t number);
 
-/* Gives a handle back; the last one unmaps the region. */
+/* Gives a handle of store_open or store_find back.  After the last of them the store is
+ * marked as dropped, and its name is free. */
+void store_leave(struct store *store);
+
+/* A handle that only keeps the mapping while a thread has a slot in it.  The last handle
+ * of both kinds unmaps the region. */
+void store_keep(struct store *store);
 void store_release(struct store *store);
+
+/* True if threads may let go of it: it was closed, or dropped by this process. */
+static inline bool store_over(const struct store *store)
+{
+    /* Pairs with store_close and store_leave. */
+    return load_acquire(&store->region->closed) || load_acquire(&store->dropped);
+}
 
 /* Marks the store as closed for this process and every other, and wakes who waits.
  * The mapping stays until the last handle is released. */

@@ -116,7 +116,7 @@ enum stm_status wait_sleep(struct store *store, struct slot *slot, uint64_t dead
         uint64_t left = deadline_ns - now;
         enum platform_wait woken = platform_futex_wait(
             &slot->wake, 0, left < HEARTBEAT_NS ? left : HEARTBEAT_NS);
-        if (woken == PLATFORM_INTERRUPTED)
+        if (woken != PLATFORM_WOKEN)
             return STM_INTERRUPTED;
     }
     return STM_OK;

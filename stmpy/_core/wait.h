@@ -17,7 +17,7 @@
 enum stm_status wait_register(struct txn *txn, uint64_t deadline_ns);
 
 /* Sleeps until a key of the read set was committed or the store is closed.  STM_INTERRUPTED
- * after a signal: look at it and sleep on.  STM_TIMED_OUT at the deadline. */
+ * after a signal and now and then without one: look at signals and sleep on.  STM_TIMED_OUT at the deadline. */
 enum stm_status wait_sleep(struct store *store, struct slot *slot, uint64_t deadline_ns);
 
 /* Takes the thread's nodes back.  Takes the commit lock; not to be called while attached. */

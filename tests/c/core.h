@@ -15,6 +15,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Commits as a program does that looks at signals now and then: it calls again. */
+static inline enum stm_status commit_patiently(struct txn *txn)
+{
+    enum stm_status status;
+    do
+        status = txn_commit(txn, true, NO_DEADLINE);
+    while (status == STM_INTERRUPTED);
+    return status;
+}
+
+static inline enum stm_status lock_patiently(struct store *store, struct slot *slot)
+{
+    enum stm_status status;
+    do
+        status = lock_acquire(store, slot, NO_DEADLINE);
+    while (status == STM_INTERRUPTED);
+    return status;
+}
+
 /* Sanitizers make everything slow: tests that repeat do it less often under them. */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define REPEAT(n) ((n) / 20)
@@ -93,7 +112,7 @@ static inline void begin(struct seat *seat, uint32_t flags)
 /* Commits and ends the transaction. */
 static inline enum stm_status finish(struct seat *seat)
 {
-    enum stm_status status = txn_commit(&seat->txn, true, NO_DEADLINE);
+    enum stm_status status = commit_patiently(&seat->txn);
     txn_end(&seat->txn);
     return status;
 }
@@ -166,7 +185,7 @@ static inline void set_alone(struct seat *seat, uint64_t number, uint64_t conten
         begin(seat, 0);
         status = content == ABSENT ? del(seat, number) : put(seat, number, content);
         if (status == STM_OK)
-            status = txn_commit(&seat->txn, true, NO_DEADLINE);
+            status = commit_patiently(&seat->txn);
         txn_end(&seat->txn);
     } while (status == STM_CONFLICT);
     CHECK(status == STM_OK);
@@ -175,7 +194,7 @@ static inline void set_alone(struct seat *seat, uint64_t number, uint64_t conten
 /* Prunes all that can be pruned, and empties limbo as far as possible. */
 static inline void sweep_everything(struct seat *seat)
 {
-    CHECK(lock_acquire(seat->store, seat->slot, NO_DEADLINE) == STM_OK);
+    CHECK(lock_patiently(seat->store, seat->slot) == STM_OK);
     for (int round = 0; round < 3; round++)
         history_sweep_all(seat->store, seat->slot, false);
     lock_release(seat->store);

@@ -125,7 +125,7 @@ static void test_store_full(void)
         begin(&seat, 0);
         status = put(&seat, count, count);
         if (status == STM_OK)
-            status = txn_commit(&seat.txn, true, NO_DEADLINE);
+            status = commit_patiently(&seat.txn);
         txn_end(&seat.txn);
         count += status == STM_OK;
     }
