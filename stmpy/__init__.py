@@ -51,12 +51,32 @@ def stats(store: Store | None = None) -> Stats:
     return (store or default_store()).stats()
 
 
+# Made when they are first used: most programs need few of them.
+_STRUCTURES = frozenset(
+    {
+        "TBarrier",
+        "TChannel",
+        "TCounter",
+        "TEvent",
+        "TLatch",
+        "TPriorityQueue",
+        "TQueue",
+        "TSemaphore",
+        "TSet",
+    }
+)
+
+
 def __getattr__(name: str) -> Any:
     # The pool brings half of concurrent.futures with it, which most programs never need.
     if name == "InterpreterPool":
         from stmpy._pool import InterpreterPool
 
         return InterpreterPool
+    if name in _STRUCTURES:
+        from stmpy import structs
+
+        return getattr(structs, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

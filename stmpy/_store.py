@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
@@ -108,7 +110,19 @@ def _open(name: str, max_bytes: int | None, history_bytes: int | None) -> Store:
         raise ValueError(f"max_bytes is from 64 KiB to 32 GiB, not {size}")
     if not 0 < history <= size:
         raise ValueError(f"history_bytes is from 1 to max_bytes, not {history}")
+    _leave_at_exit()
     return Store(name, size, history)
+
+
+@cache
+def _leave_at_exit() -> None:
+    """Undo a block that is open when the interpreter shuts down.
+
+    Before it waits for its threads, that is, since they may wait for the block: atexit would come
+    too late. Nothing to do where the shutdown has begun.
+    """
+    with contextlib.suppress(RuntimeError):
+        threading._register_atexit(_native._leave)  # type: ignore[attr-defined]
 
 
 def attach(number: int) -> Store:

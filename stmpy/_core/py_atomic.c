@@ -12,7 +12,6 @@
 #include "py_errors.h"
 #include "py_rerun.h"
 
-#include <structmember.h>
 
 static struct module_state *state_of_type(PyTypeObject *type)
 {
@@ -251,6 +250,12 @@ static struct thread_context *running(struct atomic *self)
     return here ? context : NULL;
 }
 
+static PyObject *get_label(struct atomic *self, void *unused)
+{
+    (void)unused;
+    return Py_NewRef(self->label != NULL ? self->label : Py_None);
+}
+
 static PyObject *get_attempt(struct atomic *self, void *unused)
 {
     (void)unused;
@@ -312,13 +317,8 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef members[] = {
-    {"label", Py_T_OBJECT_EX, offsetof(struct atomic, label), Py_READONLY,
-     "The label given to the block."},
-    {NULL, 0, 0, 0, NULL},
-};
-
 static PyGetSetDef getters[] = {
+    {"label", (getter)get_label, NULL, "The label given to the block, or None.", NULL},
     {"attempt", (getter)get_attempt, NULL, "Which attempt this is, from 1.", NULL},
     {"snapshot", (getter)get_snapshot, NULL, "Number of the commit that the block sees.", NULL},
     {"version", (getter)get_version, NULL,
@@ -329,10 +329,25 @@ static PyGetSetDef getters[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+static const char doc[] =
+    "atomically(function=None, /, *, read_only=False, isolation='serializable', timeout=None, "
+    "max_attempts=None, irrevocable=False, label=None, store=None)\n--\n\n"
+    "A block: all of it happens at one moment for everybody else, or none of it.\n\n"
+    "As a context manager, `with stm.atomically() as tx:`, or as a decorator of a function of\n"
+    "which each call is one block.  The body reads one snapshot; when it ends, what it read is\n"
+    "checked and what it wrote becomes visible, or it runs again with its names as before.\n"
+    "An exception undoes the block and goes on.  Within another block it nests.\n\n"
+    "read_only     refuse writes; such a block keeps no read set and never runs twice\n"
+    "isolation     'snapshot' checks only what was written: write skew is possible\n"
+    "timeout       seconds over all attempts and waits, then TransactionTimeout\n"
+    "max_attempts  attempts that may be lost, then Conflict\n"
+    "irrevocable   run once, alone among writers: for what can't be done twice, such as I/O\n"
+    "label         a name for statistics\n"
+    "store         the Store of the block; the process's default store if left out";
+
 static PyType_Slot slots[] = {
     {Py_tp_new, atomic_new},         {Py_tp_dealloc, atomic_dealloc}, {Py_tp_call, atomic_call},
-    {Py_tp_methods, methods},        {Py_tp_members, members},        {Py_tp_getset, getters},
-    {Py_tp_doc, "One block: a context manager, or a decorator.  See stmpy.atomically."},
+    {Py_tp_methods, methods},        {Py_tp_getset, getters},         {Py_tp_doc, (void *)doc},
     {0, NULL},
 };
 

@@ -157,8 +157,11 @@ static PyObject *in_transaction(PyObject *module, PyObject *unused)
 }
 
 PyMethodDef call_methods[] = {
-    {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"in_transaction", in_transaction, METH_NOARGS, NULL},
+    {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL | METH_KEYWORDS,
+     "run(fn, /, *args, **kwargs)\n--\n\n"
+     "Call fn(*args, **kwargs) in a block, again after each conflict; returns its result."},
+    {"in_transaction", in_transaction, METH_NOARGS,
+     "in_transaction()\n--\n\nTrue within a block of this thread."},
     {NULL, NULL, 0, NULL},
 };
 

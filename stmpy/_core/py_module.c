@@ -8,7 +8,7 @@
 #include "py_state.h"
 
 #include "py_sites.h"
-#include "py_thread.h"
+#include "py_block.h"
 
 #include <link.h>
 #include <pthread.h>
@@ -200,7 +200,20 @@ static PyObject *set_injection(PyObject *module, PyObject *hook)
     Py_RETURN_NONE;
 }
 
+/* Called when the interpreter begins to shut down, before it waits for its threads: they
+ * may be waiting for a block that this thread has left open. */
+static PyObject *leave(PyObject *module, PyObject *unused)
+{
+    (void)unused;
+    struct thread_context *context = thread_here(module_state_of(module));
+    if (context == NULL)
+        return NULL;
+    block_abandon(context);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
+    {"_leave", leave, METH_NOARGS, "_leave()\n--\n\nUndo the block that is open in this thread."},
     {"_inject", set_injection, METH_O,
      "_inject(hook, /)\n--\n\nAsk hook() at every access whether the block loses a conflict."},
     {NULL, NULL, 0, NULL},
