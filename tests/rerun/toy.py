@@ -29,20 +29,25 @@ class Conflict(BaseException):
 class Rerunner:
     """Owns the monitoring tool, the analysed blocks, and the blocks that are open now.
 
-    `loses` is asked at the end of each attempt and at each `point` in a body. The variables are
-    dicts; there is one thread.
+    `loses`, given to `start`, is asked at the end of each attempt and at each `point` in a body.
+    The variables are dicts; there is one thread.
     """
 
-    def __init__(self, loses: Callable[[], bool]) -> None:
-        self.loses = loses
-        self.variables: list[dict[Any, Any]] = []
+    loses: Callable[[], bool]
+
+    def __init__(self) -> None:
         # Equal code objects are not the same one, so they are told apart by identity.
         self.codes: dict[int, CodeType] = {}
         self.sites: dict[tuple[int, int], Site] = {}
         self.exits: dict[int, set[int]] = {}
-        self.open: list[Block] = []
         self.reruns = 0
         self.serial = 0
+
+    def start(self, loses: Callable[[], bool]) -> None:
+        """Begin a run of a program."""
+        self.loses = loses
+        self.variables: list[dict[Any, Any]] = []
+        self.open: list[Block] = []
 
     def __enter__(self) -> Rerunner:
         MONITORING.use_tool_id(TOOL, "toy")
@@ -92,7 +97,7 @@ class Rerunner:
 
 
 class Block:
-    """One `with` block. A nested one joins the outermost, and undoes its own writes if it raises."""
+    """One `with` block; a nested one joins the outermost, but undoes its own writes if it fails."""
 
     site: Site
     frame: FrameType
