@@ -15,7 +15,7 @@
 
 #include <pthread.h>
 
-_Thread_local struct thread_known thread_known;
+THREAD_FAST _Thread_local struct thread_known thread_known;
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct thread_context *registry; /* Protected by registry_lock */

@@ -81,11 +81,19 @@ struct thread_context {
     struct cached *cache;         /* Owned: CACHE_ENTRIES, or NULL until needed */
 };
 
+/* glibc keeps room beside the threads for a few variables of libraries that are loaded
+ * later: read from there, this one costs no call. */
+#ifdef __GLIBC__
+#define THREAD_FAST __attribute__((tls_model("initial-exec")))
+#else
+#define THREAD_FAST
+#endif
+
 struct thread_known {
     uint64_t serial;
     struct thread_context *context;
 };
-extern _Thread_local struct thread_known thread_known;
+extern THREAD_FAST _Thread_local struct thread_known thread_known;
 
 /* The slow half of thread_here. */
 struct thread_context *thread_find(struct module_state *state);
