@@ -108,12 +108,13 @@ static void var_dealloc(struct var *self)
 
 /* ---- the mapping ------------------------------------------------------------------------------- */
 
-/* KeyError(key).  Set as the value alone, a tuple would be taken for the arguments. */
+/* KeyError(key).  Given the key alone, PyErr_SetObject would take a tuple for the arguments. */
 static void raise_key_error(PyObject *key)
 {
     PyObject *error = PyObject_CallOneArg(PyExc_KeyError, key);
     if (error != NULL)
-        PyErr_SetRaisedException(error);
+        PyErr_SetObject(PyExc_KeyError, error);
+    Py_XDECREF(error);
 }
 
 static PyObject *var_subscript(struct var *self, PyObject *key)
