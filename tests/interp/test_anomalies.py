@@ -1,5 +1,7 @@
 """The classic anomalies, each invited by two interpreters with two threads each."""
 
+import os
+import threading
 from pathlib import Path
 
 import stmpy as stm
@@ -11,13 +13,31 @@ WORKERS = 2 * anomalies.THREADS
 
 
 def run_workers(interpreters: Interpreters, worker: str) -> None:
+    """Lets all workers go at once, when the last of them is ready."""
+    ready_out, ready = os.pipe()
+    gate, gate_in = os.pipe()
+
+    def start() -> None:
+        for _ in range(WORKERS):
+            os.read(ready_out, 1)
+        os.write(gate_in, b"." * WORKERS)
+
     text = f"""
         import sys
         sys.path.append({ROOT!r})
         from tests.interp import anomalies
-        anomalies.run(anomalies.{worker}, me)
+        anomalies.run(anomalies.{worker}, me, {ready}, {gate})
     """
-    interpreters.run_each(text, 2)
+    starter = threading.Thread(target=start)
+    starter.start()
+    try:
+        interpreters.run_each(text, 2)
+    finally:
+        # An interpreter that failed before its workers were ready has not written.
+        os.write(ready, b"." * WORKERS)
+        starter.join()
+        for end in (ready_out, ready, gate, gate_in):
+            os.close(end)
 
 
 def test_counter(interpreters: Interpreters) -> None:
@@ -50,7 +70,7 @@ def test_read_skew(interpreters: Interpreters) -> None:
 def test_lost_update(interpreters: Interpreters) -> None:
     log: stm.TVar[str, tuple[tuple[int, int], ...]] = stm.TVar("anomalies log", {"entries": ()})
     run_workers(interpreters, "append")
-    steps = range(anomalies.ROUNDS // 10)
+    steps = range(anomalies.ROUNDS // 100)
     for number in range(WORKERS):
         assert [step for who, step in log["entries"] if who == number] == list(steps)
 
