@@ -22,6 +22,7 @@ class Plan:
     threads: int = 4
     fork: bool = True  # the same crews once more in a forked process
     isolation: Isolation = "serializable"
+    plant: int = 0  # a fault: one transaction in so many does not validate what it read
     seed: int = 0
 
     def crews(self, directory: Path) -> list[list[Crew]]:
@@ -38,7 +39,15 @@ class Plan:
                 place = f"{('parent', 'child')[process]}, interpreter {interpreter + 1}"
                 first = number * self.threads + 1
                 crew = Crew(
-                    str(directory), run, place, first, self.threads, each, self.isolation, self.seed
+                    directory=str(directory),
+                    run=run,
+                    place=place,
+                    first=first,
+                    threads=self.threads,
+                    transactions=each,
+                    isolation=self.isolation,
+                    plant=self.plant,
+                    seed=self.seed,
                 )
                 crews[-1].append(crew)
         return crews

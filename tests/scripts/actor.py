@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final, TextIO
 
 import stmpy as stm
+from tests.scripts.script import Isolation
 
 # How the line of an outcome opens: the transaction goes on, or has ended.
 MORE: Final = " "
@@ -22,7 +23,7 @@ class Abort(Exception):
     """What `abort` raises in the block."""
 
 
-def act(commands: int, outcomes: int, variable: str, isolation: str) -> None:
+def act(commands: int, outcomes: int, variable: str, isolation: Isolation) -> None:
     """Take steps until the transaction has ended, or the pipe for commands has."""
     with open(commands, closefd=False) as down, open(outcomes, "w", closefd=False) as up:
         assert down.readline() == "begin\n"

@@ -13,7 +13,7 @@ from tests.scripts.actor import END, act, show_rows
 from tests.scripts.script import Isolation, Script
 
 # Runs `act` with its arguments somewhere: in this interpreter or in another one.
-type Place = Callable[[int, int, str, str], None]
+type Place = Callable[[int, int, str, Isolation], None]
 
 
 class Actor:

@@ -40,7 +40,7 @@ def test_threads(path: Path, isolation: Isolation) -> None:
 def test_interpreters(path: Path, isolation: Isolation, interpreters: Interpreters) -> None:
     """Each transaction in an interpreter of its own, with its own GIL and its own stmpy."""
 
-    def elsewhere(commands: int, outcomes: int, variable: str, isolation: str) -> None:
+    def elsewhere(commands: int, outcomes: int, variable: str, isolation: Isolation) -> None:
         text = f"""
             import sys
             sys.path.append({ROOT!r})
