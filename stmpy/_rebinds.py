@@ -49,6 +49,7 @@ _DELETE_DEREF: Final = opmap["DELETE_DEREF"]
 _NAME_STORES: Final = frozenset((opmap["STORE_NAME"], opmap["DELETE_NAME"]))
 _GLOBAL_STORES: Final = frozenset((opmap["STORE_GLOBAL"], opmap["DELETE_GLOBAL"]))
 _LOAD_CONST: Final = opmap["LOAD_CONST"]
+_JUMP_IF_TRUE: Final = opmap["POP_JUMP_IF_TRUE"]
 _IMPORT_STAR: Final = (opmap["CALL_INTRINSIC_1"], 2)
 # Functions through which a name can be seen without naming it.
 _SEES_LOCALS: Final = frozenset(("locals", "vars", "dir", "eval", "exec"))
@@ -74,10 +75,11 @@ _SHOWS: Final = 16
 class _Locals:
     """The local variables of a code object: what each instruction does to them.
 
-    `touch` maps a name to the instructions that concern it and what they do.
+    `touch` maps a name to the instructions that concern it and what they do. `handler` is that of
+    the block, -1 if it has none.
     """
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, handler: int) -> None:
         code = flow.code
         self.flow = flow
         # Where a name may be read next, also if an exception is raised.
@@ -85,6 +87,11 @@ class _Locals:
             after if handler is None else (*after, handler[0])
             for after, handler in zip(flow.successors, flow.handlers, strict=True)
         ]
+        if handler >= 0:
+            # There the frame goes on after the block if `__exit__` swallows an exception. Ours never
+            # does, so after the block every name is bound that the body binds on all its paths.
+            swallows = _first(flow, handler, _JUMP_IF_TRUE)
+            self.edges[swallows] = (flow.next[swallows],)
         self.cells = frozenset(code.co_cellvars + code.co_freevars)
         self.slots = _slots(code)
         self.touch: dict[str, dict[int, int]] = {}
@@ -130,6 +137,12 @@ class _Locals:
     def does(self, name: str, what: int, places: Iterable[int]) -> bool:
         touch = self.touch.get(name, {})
         return any(touch.get(i, 0) & what for i in places)
+
+
+def _first(flow: Flow, i: int, op: int) -> int:
+    while flow.op[i] != op:
+        i = flow.next[i]
+    return i
 
 
 def _slots(code: CodeType) -> tuple[str, ...]:
@@ -185,12 +198,13 @@ def _outer_stores(code: CodeType) -> tuple[set[str], set[str]]:
     return derefs.intersection(code.co_freevars), global_names
 
 
-def find_rebinds(flow: Flow, after: int, body: int, inside: set[int]) -> Rebinds:
+def find_rebinds(flow: Flow, after: int, body: int, inside: set[int], handler: int) -> Rebinds:
     """What has to be done about names before the body runs again from `body`.
 
-    `inside` are the instructions of the body, `after` the one that stores the target of the item.
+    `inside` are the instructions of the body, `after` the one that stores the target of the item,
+    `handler` is where an exception of the body goes, or -1.
     """
-    code, variables = flow.code, _Locals(flow)
+    code, variables = flow.code, _Locals(flow, handler)
     names: set[str] = set()
     global_names: set[str] = set()
     outer: set[str] = set()

@@ -215,7 +215,7 @@ def analyse(code: CodeType, enter_offset: int) -> Site:
         block.check_events()
         ends = [*block.exits, block.handler] if block.handler >= 0 else [*block.exits]
         exits = tuple((2 * end, block.plan(end)) for end in sorted(ends))
-        rebinds = find_rebinds(flow, block.after, block.body, block.inside)
+        rebinds = find_rebinds(flow, block.after, block.body, block.inside, block.handler)
     except NotRerunnable as reason:
         return Site(False, str(reason), flow.line[enter], -1, (), -1, (), (), (), suspends)
     return Site(
