@@ -172,10 +172,8 @@ static void note_history(struct store *store, struct pending pending)
 {
     const struct version *version = store_version(store, pending.version);
     region_ref old = load_relaxed(&version->prev);
-    if (old != 0)
+    if (old != 0 || !version_live(version))
         history_superseded(store, pending.cell, old);
-    else if (!version_live(version))
-        history_mark(store, pending.cell);
 }
 
 /* Links everything, moves the clock, and puts the old versions on record. */

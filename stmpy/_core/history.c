@@ -28,11 +28,6 @@
 
 /* ---- limbo -------------------------------------------------------------------------- */
 
-static void forget_history(struct store *store, size_t bytes)
-{
-    bump_relaxed(&store->region->history_bytes, (uint64_t)0 - arena_rounded(bytes));
-}
-
 static shared_u32 *limbo_filled(struct limbo *limbo)
 {
     return &limbo->lists[load_relaxed(&limbo->filled)];
@@ -61,9 +56,7 @@ static void free_version(struct store *store, struct slot *slot, region_ref ref)
 static void free_versions(struct store *store, struct slot *slot, shared_u32 *list)
 {
     for (region_ref ref; (ref = load_relaxed(list)) != 0;) {
-        struct version *version = store_version(store, ref);
-        put_release(list, load_relaxed(&version->site));
-        forget_history(store, version_bytes(version));
+        put_release(list, load_relaxed(&store_version(store, ref)->site));
         free_version(store, slot, ref);
     }
 }
@@ -103,21 +96,12 @@ static void collect(struct store *store, struct slot *slot, enum limbo_kind kind
     }
 }
 
-uint64_t history_in_limbo(const struct store *store)
-{
-    uint64_t bytes = 0;
-    for (int side = 0; side < 2; side++) {
-        region_ref ref = load_relaxed(&store->region->limbo[LIMBO_VERSIONS].lists[side]);
-        while (ref != 0) {
-            const struct version *version = store_version(store, ref);
-            bytes += arena_rounded(version_bytes(version));
-            ref = load_relaxed(&version->site);
-        }
-    }
-    return bytes;
-}
-
 /* ---- one cell ----------------------------------------------------------------------- */
+
+static void forget_history(struct store *store, size_t bytes)
+{
+    bump_relaxed(&store->region->history_bytes, (uint64_t)0 - arena_rounded(bytes));
+}
 
 static void free_tail(struct store *store, struct slot *slot, struct version *newest_kept)
 {
@@ -157,6 +141,7 @@ static void prune(struct store *store, struct slot *slot, const struct slots_vie
         /* Release: a reader that misses the version sees that it was given up.  Pairs
          * with the acquire loads of the reader's walk. */
         put_release(&newer->prev, load_relaxed(&version->prev));
+        forget_history(store, version_bytes(version));
         history_retire_version(store, ref);
     }
 }
@@ -219,8 +204,9 @@ static region_ref unqueue(struct store *store)
 void history_superseded(struct store *store, region_ref cell, region_ref old)
 {
     struct region *region = store->region;
-    bump_relaxed(&region->history_bytes,
-                 arena_rounded(version_bytes(store_version(store, old))));
+    if (old != 0)
+        bump_relaxed(&region->history_bytes,
+                     arena_rounded(version_bytes(store_version(store, old))));
     region->sweep_debt++;
     history_mark(store, cell);
 }
@@ -287,6 +273,7 @@ void history_sweep_some(struct store *store, struct slot *slot)
 
 void history_sweep_all(struct store *store, struct slot *slot, bool evict)
 {
+    slot_reap(store, true);
     sweep(store, slot, store->region->dirty_count);
     if (!evict || !slots_evict_oldest(store))
         return;

@@ -13,7 +13,8 @@
 /* Puts a cell into the dirty queue unless it is there.  Needs the commit lock. */
 void history_mark(struct store *store, region_ref cell);
 
-/* Notes that the cell's version `old` was superseded by a commit.  Needs the lock. */
+/* Notes that the cell's version `old` was superseded by a commit; 0 if the cell is new and
+ * begins with a tombstone, which goes the same way.  Needs the lock. */
 void history_superseded(struct store *store, region_ref cell, region_ref old);
 
 /* Sweeps if enough was superseded since the last time.  Needs the commit lock. */
@@ -30,8 +31,5 @@ void history_retire_version(struct store *store, region_ref version);
  * hands it to limbo with its tombstone: both are freed when every transaction of this
  * moment is over.  Needs the commit lock. */
 void history_bury(struct store *store, region_ref cell);
-
-/* Bytes of all versions in limbo.  Needs the commit lock. */
-uint64_t history_in_limbo(const struct store *store);
 
 #endif

@@ -12,6 +12,7 @@
 #include "history.h"
 #include "index.h"
 #include "variable.h"
+#include "wait.h"
 
 static void roll_back(struct store *store, struct pending *pending)
 {
@@ -94,11 +95,13 @@ void recover_repair(struct store *store)
         finish_commit(store, &store_slots(store)[linking - 1]);
     region->dirty_first = region->dirty_last = 0;
     region->dirty_count = 0;
-    uint64_t bytes = history_in_limbo(store);
+    uint64_t bytes = 0;
     region_ref ref = load_relaxed(&region->variables);
     for (; ref != 0; ref = load_relaxed(&store_variable(store, ref)->next))
         bytes += rebuild_variable(store, ref);
     put_relaxed(&region->history_bytes, bytes);
+    wait_wake_all(store); /* the dead owner may not have got to it; who is woken for
+                             nothing waits again */
     put_release(&region->maintaining, 0); /* Pairs with recover_unfinished. */
     put_release(&region->linking, 0);     /* Pairs with recover_unfinished. */
     slot_reap(store, true);
