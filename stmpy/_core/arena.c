@@ -100,9 +100,9 @@ static uint32_t split_larger(struct store *store, struct slot *slot, unsigned cl
 {
     for (unsigned larger = class + 1; larger < ARENA_CLASSES; larger++) {
         struct magazine *magazine = &slot->magazines[larger];
-        region_ref ref = magazine->head;
+        region_ref ref = load_relaxed(&magazine->head);
         if (ref != 0) {
-            magazine->head = load_relaxed(&store_chunk(store, ref)->link);
+            put_relaxed(&magazine->head, load_relaxed(&store_chunk(store, ref)->link));
             magazine->count--;
         } else {
             ref = pop_batch(store, larger);
@@ -136,7 +136,7 @@ static enum stm_status refill(struct store *store, struct slot *slot, unsigned c
             return STM_STORE_FULL;
     }
     magazine->count = count;
-    magazine->head = first;
+    put_release(&magazine->head, first); /* Release: as in arena_free. */
     return STM_OK;
 }
 
@@ -146,13 +146,13 @@ enum stm_status arena_alloc(struct store *store, struct slot *slot, size_t bytes
         return STM_TOO_LARGE;
     unsigned class = class_of(bytes);
     struct magazine *magazine = &slot->magazines[class];
-    if (magazine->head == 0) {
+    if (load_relaxed(&magazine->head) == 0) {
         enum stm_status status = refill(store, slot, class);
         if (status != STM_OK)
             return status;
     }
-    region_ref ref = magazine->head;
-    magazine->head = load_relaxed(&store_chunk(store, ref)->link);
+    region_ref ref = load_relaxed(&magazine->head);
+    put_relaxed(&magazine->head, load_relaxed(&store_chunk(store, ref)->link));
     magazine->count--;
     bump_relaxed(&slot->stats.allocated_bytes, class_bytes(class));
     *out = ref;
@@ -162,12 +162,13 @@ enum stm_status arena_alloc(struct store *store, struct slot *slot, size_t bytes
 /* Moves one batch from the magazine to the shared stack. */
 static void spill(struct store *store, struct magazine *magazine, unsigned class, uint32_t blocks)
 {
-    region_ref batch = magazine->head, last = batch;
+    region_ref batch = load_relaxed(&magazine->head), last = batch;
     for (uint32_t i = 1; i < blocks; i++)
         last = load_relaxed(&store_chunk(store, last)->link);
-    magazine->head = load_relaxed(&store_chunk(store, last)->link);
+    put_relaxed(&magazine->head, load_relaxed(&store_chunk(store, last)->link));
     magazine->count -= blocks;
-    put_relaxed(&store_chunk(store, last)->link, 0);
+    /* Release: cut off before it ends, or a death here would leave a list in two places. */
+    put_release(&store_chunk(store, last)->link, 0);
     push_batch(store, class, batch);
 }
 
@@ -175,18 +176,30 @@ void arena_free(struct store *store, struct slot *slot, region_ref ref, size_t b
 {
     unsigned class = class_of(bytes);
     struct magazine *magazine = &slot->magazines[class];
-    put_relaxed(&store_chunk(store, ref)->link, magazine->head);
-    magazine->head = ref;
+    put_relaxed(&store_chunk(store, ref)->link, load_relaxed(&magazine->head));
+    /* Release: linked on before it is the first, for who finds this thread dead. */
+    put_release(&magazine->head, ref);
     magazine->count++;
     bump_relaxed(&slot->stats.allocated_bytes, (uint64_t)0 - class_bytes(class));
     if (magazine->count >= 2 * batch_blocks(class))
         spill(store, magazine, class, batch_blocks(class));
 }
 
+/* Blocks in a magazine: its owner may have died before it counted the last one. */
+static uint32_t count_blocks(const struct store *store, const struct magazine *magazine)
+{
+    uint32_t count = 0;
+    region_ref ref = load_relaxed(&magazine->head);
+    for (; ref != 0; ref = load_relaxed(&store_chunk(store, ref)->link))
+        count++;
+    return count;
+}
+
 void arena_flush(struct store *store, struct slot *slot)
 {
     for (unsigned class = 0; class < ARENA_CLASSES; class++) {
         struct magazine *magazine = &slot->magazines[class];
+        magazine->count = count_blocks(store, magazine);
         while (magazine->count > batch_blocks(class))
             spill(store, magazine, class, batch_blocks(class));
         if (magazine->count > 0)

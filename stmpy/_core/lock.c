@@ -71,12 +71,21 @@ static bool take_over(struct store *store, struct slot *slot, uint32_t word)
     return cas_acq_rel(&store->region->lock, &word, mine);
 }
 
+void lock_withdraw(struct store *store, struct slot *slot)
+{
+    shared_u32 *urgent = &store->region->urgent;
+    uint32_t mine = slot_number(store, slot) + 1;
+    /* Pairs with must_let_pass. */
+    if (load_relaxed(urgent) == mine && cas_acq_rel(urgent, &mine, 0))
+        platform_futex_wake(urgent, INT32_MAX);
+}
+
 /* An urgent slot whose process has ended must not hold up the others. */
 static void forget_dead_urgent(struct store *store)
 {
     uint32_t urgent = load_relaxed(&store->region->urgent);
     if (urgent != 0 && slot_dead(&store_slots(store)[urgent - 1]))
-        cas_acq_rel(&store->region->urgent, &urgent, 0); /* Pairs with must_let_pass. */
+        lock_withdraw(store, &store_slots(store)[urgent - 1]);
 }
 
 static uint64_t nap(uint64_t now, uint64_t deadline)
@@ -116,15 +125,6 @@ static void announce(struct store *store, struct slot *slot)
     uint32_t expected = 0;
     if (load_relaxed(&store->region->urgent) == 0)
         cas_acq_rel(&store->region->urgent, &expected, slot_number(store, slot) + 1);
-}
-
-static void withdraw(struct store *store, struct slot *slot)
-{
-    shared_u32 *urgent = &store->region->urgent;
-    if (load_relaxed(urgent) != slot_number(store, slot) + 1)
-        return;
-    put_release(urgent, 0); /* Pairs with must_let_pass. */
-    platform_futex_wake(urgent, INT32_MAX);
 }
 
 static enum stm_status acquire(struct store *store, struct slot *slot, uint64_t deadline_ns,
@@ -167,7 +167,7 @@ enum stm_status lock_acquire(struct store *store, struct slot *slot, uint64_t de
 enum stm_status lock_acquire_urgently(struct store *store, struct slot *slot, uint64_t deadline_ns)
 {
     enum stm_status status = acquire(store, slot, deadline_ns, true);
-    withdraw(store, slot);
+    lock_withdraw(store, slot);
     if (status == STM_OK)
         recover_unfinished(store);
     return status;

@@ -22,6 +22,9 @@ enum stm_status lock_acquire_urgently(struct store *store, struct slot *slot, ui
 
 void lock_release(struct store *store);
 
+/* Whoever waited for this slot to take the lock goes on.  Called with a slot given back. */
+void lock_withdraw(struct store *store, struct slot *slot);
+
 /* True if the slot's name is in the lock. */
 bool lock_owned_by(struct store *store, const struct slot *slot);
 

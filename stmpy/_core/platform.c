@@ -92,20 +92,20 @@ static bool read_stat(uint32_t pid, struct process_stat *out)
     return true;
 }
 
-uint64_t platform_process_start(uint32_t pid)
+uint32_t platform_process_start(uint32_t pid)
 {
     struct process_stat stat;
-    return read_stat(pid, &stat) ? stat.start : 0;
+    return read_stat(pid, &stat) ? (uint32_t)stat.start : 0;
 }
 
-bool platform_process_alive(uint32_t pid, uint64_t start)
+bool platform_process_alive(uint32_t pid, uint32_t start)
 {
     struct process_stat stat;
     if (!read_stat(pid, &stat)) {
         /* Without /proc only the id can be asked for. */
         return access("/proc/self/stat", R_OK) != 0;
     }
-    if (start != 0 && stat.start != start)
+    if (start != 0 && (uint32_t)stat.start != start)
         return false;
     /* A zombie with other threads left is a process whose first thread has ended. */
     bool ended = stat.state == 'Z' || stat.state == 'X' || stat.state == 'x';

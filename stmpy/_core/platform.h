@@ -74,12 +74,12 @@ uint64_t platform_now_ns(void);
 /* This process, as other processes sharing a region know it. */
 uint32_t platform_process_id(void);
 
-/* The start time of a process in the kernel's ticks; 0 if it can't be known.  With
- * the id it names a process even after the id was given to another one. */
-uint64_t platform_process_start(uint32_t pid);
+/* The start time of a process in the kernel's ticks, its lower bits; 0 if it can't be
+ * known.  With the id it names a process even after the id was given to another one. */
+uint32_t platform_process_start(uint32_t pid);
 
 /* False once the process has ended, also when nobody has collected its exit yet. */
-bool platform_process_alive(uint32_t pid, uint64_t start);
+bool platform_process_alive(uint32_t pid, uint32_t start);
 
 /* An id of the calling thread that is unique on this machine while it lives. */
 uint64_t platform_thread_id(void);

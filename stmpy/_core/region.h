@@ -42,8 +42,8 @@ struct arena {
 
 /* What a slot keeps in hand of one size class. */
 struct magazine {
-    region_ref head; /* Owned by the slot: a list linked by chunk.link */
-    uint32_t count;  /* Owned by the slot */
+    shared_u32 head; /* Owned by the slot: a list linked by chunk.link */
+    uint32_t count;  /* Owned by the slot; of no account after its death */
 };
 
 /* ---- keys and values ---------------------------------------------------------- */
@@ -126,9 +126,6 @@ struct variable {
 
 /* ---- threads ------------------------------------------------------------------- */
 
-#define SLOT_FREE 0u            /* of slot.owner; else the pid of the process that claimed it */
-#define SLOT_REAPED UINT32_MAX /* being given back for a process that has ended */
-
 struct pending {
     region_ref cell;    /* the key written */
     region_ref version; /* Owned until published */
@@ -183,9 +180,8 @@ struct wait_node {
 
 /* One thread of one interpreter of one process, at work on this region. */
 struct slot {
-    alignas(REGION_LINE) shared_u32 owner; /* SLOT_FREE, SLOT_REAPED, or a pid */
+    alignas(REGION_LINE) shared_u64 owner; /* a process: pid << 32 | its start time; or 0 */
     uint32_t generation;         /* Protected by `owner`: counts the claims */
-    shared_u64 start;            /* of the process, 0 until known; written by the owner */
     uint64_t interpreter;        /* Protected by `owner` */
     uint64_t thread;             /* Protected by `owner` */
 
@@ -250,7 +246,7 @@ struct region {
     uint64_t sweeps;         /* counts them; now and then the dead are looked for */
     uint64_t evict_after;    /* cells to sweep before a snapshot may be given up */
     struct limbo limbo[LIMBO_KINDS];
-    shared_u64 history_bytes; /* superseded versions that are still held */
+    shared_u64 history_bytes; /* superseded versions that are kept for snapshots */
     struct index index;
     shared_u64 recent_count; /* cells written by all commits so far */
     shared_u32 recent[RECENT_CELLS]; /* the last of them, newest at recent_count - 1 */

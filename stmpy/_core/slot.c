@@ -13,33 +13,33 @@
 
 #include <stdlib.h>
 
-static bool try_claim(struct slot *slot)
+/* This process as the owner of a slot: one word, so that no slot ever shows half an owner. */
+static uint64_t own_name(void)
 {
-    uint32_t expected = SLOT_FREE;
-    /* The pid goes in at once, so that a claimer who dies next is seen to be dead.  Pairs
-     * with the release in slot_release: the slot comes with its empty lists. */
-    return load_relaxed(&slot->owner) == SLOT_FREE &&
-           cas_acq_rel(&slot->owner, &expected, platform_process_id());
+    uint32_t pid = platform_process_id();
+    return (uint64_t)pid << 32 | platform_process_start(pid);
 }
 
-static void introduce(struct slot *slot, uint64_t interpreter)
+static bool try_claim(struct slot *slot, uint64_t name)
 {
-    put_relaxed(&slot->start, platform_process_start(platform_process_id()));
-    slot->interpreter = interpreter;
-    slot->thread = platform_thread_id();
-    slot->generation++;
+    uint64_t expected = 0;
+    /* Pairs with the release in slot_release: the slot comes with its empty lists. */
+    return load_relaxed(&slot->owner) == 0 && cas_acq_rel(&slot->owner, &expected, name);
 }
 
 enum stm_status slot_claim(struct store *store, uint64_t interpreter, struct slot **out)
 {
     shared_u32 *used = &store->region->slots_used;
+    uint64_t name = own_name();
     for (uint32_t i = 0; i < REGION_SLOTS; i++) {
         uint32_t count = load_acquire(used);
         struct slot *slot = &store_slots(store)[i];
         if (i >= count)
             cas_acq_rel(used, &count, i + 1); /* or somebody else did; the count only grows */
-        if (try_claim(slot)) {
-            introduce(slot, interpreter);
+        if (try_claim(slot, name)) {
+            slot->interpreter = interpreter;
+            slot->thread = platform_thread_id();
+            slot->generation++;
             *out = slot;
             return STM_OK;
         }
@@ -81,25 +81,25 @@ void slot_release(struct store *store, struct slot *slot)
         arena_free(store, slot, block, slot->pending_room * sizeof(struct pending));
         slot->pending_room = 0;
     }
-    if (slot->wait_block != 0) {
-        arena_free(store, slot, slot->wait_block, slot->wait_room * sizeof(struct wait_node));
+    block = slot->wait_block;
+    if (block != 0) {
         slot->wait_block = 0;
+        arena_free(store, slot, block, slot->wait_room * sizeof(struct wait_node));
     }
+    lock_withdraw(store, slot);
     slot_read_end(slot);
     slot_unregister(slot);
     arena_flush(store, slot);
     uint64_t net = load_relaxed(&slot->stats.allocated_bytes);
     put_relaxed(&slot->stats.allocated_bytes, 0);
     add_relaxed(&store->region->arena.retired_bytes, net);
-    put_relaxed(&slot->start, 0);
-    put_release(&slot->owner, SLOT_FREE); /* Pairs with try_claim. */
+    put_release(&slot->owner, 0); /* Pairs with try_claim. */
 }
 
 bool slot_dead(const struct slot *slot)
 {
-    uint32_t owner = load_acquire(&slot->owner); /* Pairs with try_claim. */
-    return owner != SLOT_FREE && owner != SLOT_REAPED &&
-           !platform_process_alive(owner, load_relaxed(&slot->start));
+    uint64_t owner = load_acquire(&slot->owner); /* Pairs with try_claim. */
+    return owner != 0 && !platform_process_alive((uint32_t)(owner >> 32), (uint32_t)owner);
 }
 
 /* Whether a commit of this slot waits to be recovered. */
@@ -112,16 +112,17 @@ static bool unfinished(struct store *store, const struct slot *slot)
 uint32_t slot_reap(struct store *store, bool locked)
 {
     uint32_t reaped = 0, count = load_acquire(&store->region->slots_used);
-    uint32_t self = platform_process_id();
+    uint64_t self = own_name();
     for (uint32_t i = 0; i < count; i++) {
         struct slot *slot = &store_slots(store)[i];
-        uint32_t owner = load_acquire(&slot->owner); /* Pairs with try_claim. */
+        uint64_t owner = load_acquire(&slot->owner); /* Pairs with try_claim. */
         if (owner == self || (slot->wait_block != 0 && !locked) || !slot_dead(slot) ||
             unfinished(store, slot))
             continue;
-        /* Pairs with itself: one reaper releases it.  The dead can't take the lock any
-         * more, so what was finished stays finished. */
-        if (!cas_acq_rel(&slot->owner, &owner, SLOT_REAPED))
+        /* In the name of the reaper from here on: if it dies too, the next one goes on.
+         * Pairs with itself: one reaper releases the slot.  The dead can't take the lock
+         * any more, so what was finished stays finished. */
+        if (!cas_acq_rel(&slot->owner, &owner, self))
             continue;
         if (locked)
             wait_forget(store, slot);

@@ -131,7 +131,7 @@ static void add_slot(struct slot *slot, struct stats_sum *sum)
     uint64_t snapshot = load_relaxed(&slot->snapshot);
     if (snapshot != NO_SNAPSHOT && snapshot < sum->oldest_snapshot)
         sum->oldest_snapshot = snapshot;
-    sum->threads += load_relaxed(&slot->owner) != SLOT_FREE;
+    sum->threads += load_relaxed(&slot->owner) != 0;
 }
 
 void stats_add_up(struct store *store, struct stats_sum *out)
