@@ -94,6 +94,7 @@ class Helpers:
         return {
             "__name__": "program",
             "stm": self.blocks,
+            "block": self.blocks.atomically,
             "tv": self.blocks.variable(),
             "a": a,
             "b": 1,
