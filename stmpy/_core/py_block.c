@@ -240,7 +240,7 @@ static int take_loss(struct thread_context *context)
 
 int block_again(struct thread_context *context)
 {
-    context->depth = 1; /* whatever was nested runs again as well */
+    block_forget_levels(context, 1); /* whatever was nested runs again as well */
     int result = context->block.retrying ? wait_for_change(context) : take_loss(context);
     return result < 0 ? -1 : start_attempt(context);
 }
@@ -254,7 +254,7 @@ int block_close(struct thread_context *context)
     bool committed = block->committed;
     if (!committed && context->txn.slot != NULL)
         bump_relaxed(&context->txn.slot->stats.aborts, 1);
-    context->depth = 0;
+    block_forget_levels(context, 0);
     PyObject *saved = block->saved, *error = block->error;
     PyObject *hooks = committed ? block->on_commit : block->on_abort;
     PyObject *others = committed ? block->on_abort : block->on_commit;

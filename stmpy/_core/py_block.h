@@ -41,6 +41,9 @@ void block_abandon(struct thread_context *context);
 int block_nest(struct thread_context *context, struct atomic *owner, bool read_only);
 int block_unnest(struct thread_context *context, bool keep);
 
+/* Leaves the levels beyond `depth` without a word: their attempt is over. */
+void block_forget_levels(struct thread_context *context, uint32_t depth);
+
 /* Encodes objects that may have been changed in place; 0, or -1 with an exception. */
 int block_flush(struct thread_context *context);
 

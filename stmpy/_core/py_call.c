@@ -17,7 +17,7 @@ struct call {
 };
 
 /* In the child of a fork that was made in the block: the block is the parent's. */
-static PyObject *refuse_child(struct module_state *state, PyObject *result)
+PyObject *call_refuse_child(struct module_state *state, PyObject *result)
 {
     Py_XDECREF(result);
     errors_format(state, ERROR_NESTED_MISUSE,
@@ -33,7 +33,7 @@ static PyObject *call_nested(struct thread_context *context, const struct call *
         return NULL;
     PyObject *result = PyObject_Vectorcall(call->function, call->args, call->nargsf, call->names);
     if (!thread_still(context))
-        return refuse_child(context->state, result);
+        return call_refuse_child(context->state, result);
     if (result != NULL && (block_check(context) < 0 || block_flush(context) < 0))
         Py_CLEAR(result);
     PyObject *raised = result == NULL ? PyErr_GetRaisedException() : NULL;
@@ -60,7 +60,7 @@ static int attempt(struct thread_context *context, const struct call *call, PyOb
 {
     PyObject *result = PyObject_Vectorcall(call->function, call->args, call->nargsf, call->names);
     if (!thread_still(context)) {
-        refuse_child(context->state, result);
+        call_refuse_child(context->state, result);
         return -2;
     }
     if (result == NULL) {

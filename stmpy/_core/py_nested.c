@@ -3,8 +3,9 @@
  * A list or dict that a block has read belongs to the block: the program changes it in
  * place, and what it then holds is stored.  So such an object is encoded and compared when
  * it matters what it holds: at commit, where a nested level begins, and before a walk.
- * When a nested level is undone, objects that the enclosing level holds are put back as
- * they were, in place, because the program has them in its hands.
+ * When a nested level is undone, objects that the enclosing levels hold are put back as
+ * they were, in place, because the program has them in its hands.  Those that the level
+ * itself has read or assigned are let go: they are the program's own from then on.
  */
 #include "py_block.h"
 #include "py_errors.h"
@@ -107,32 +108,55 @@ static void forget_object(struct thread_context *context, uint32_t place)
     Py_XDECREF(object);
 }
 
-static int restore_entry(struct thread_context *context, uint32_t place)
+/* Gives an entry the object back that it had where the level began. */
+static int restore_entry(struct thread_context *context, uint32_t place, PyObject *object)
 {
-    PyObject *object = Py_NewRef(context->txn.entries[place].object);
     PyObject *before = decode_current(context, place);
     int restored = before == NULL ? (PyErr_Occurred() ? -1 : 0)
                                   : restore_contents(object, before);
-    if (restored == 0)
-        forget_object(context, place);
     Py_XDECREF(before);
-    Py_DECREF(object);
+    if (restored == 1) {
+        struct txn_entry *entry = &context->txn.entries[place];
+        entry->object = Py_NewRef(object);
+        entry->flags |= ENTRY_MARK;
+        context->block.marked++;
+    }
     return restored < 0 ? -1 : 0;
 }
 
 /* Brings the objects in line with what the entries hold after a rollback. */
-static int restore_objects(struct thread_context *context)
+static int restore_objects(struct thread_context *context, PyObject *held)
 {
-    struct txn *txn = &context->txn;
-    for (uint32_t i = 0; i < txn->count; i++) {
-        if (txn->entries[i].object == NULL)
-            continue;
-        if (!(txn->entries[i].flags & ENTRY_MARK))
-            forget_object(context, i);
-        else if (restore_entry(context, i) < 0)
+    for (uint32_t i = 0; i < context->txn.count; i++)
+        forget_object(context, i);
+    for (Py_ssize_t i = 0; held != NULL && i < PyList_GET_SIZE(held); i++) {
+        PyObject *pair = PyList_GET_ITEM(held, i);
+        uint32_t place = (uint32_t)PyLong_AsUnsignedLong(PyTuple_GET_ITEM(pair, 0));
+        if (restore_entry(context, place, PyTuple_GET_ITEM(pair, 1)) < 0)
             return -1;
     }
     return 0;
+}
+
+/* Lists what may be changed in place, as (place of the entry, object); NULL into `out` if
+ * there is nothing. */
+static int hold_objects(struct thread_context *context, PyObject **out)
+{
+    struct txn *txn = &context->txn;
+    *out = NULL;
+    if (context->block.marked == 0)
+        return 0;
+    PyObject *held = PyList_New(0);
+    for (uint32_t i = 0; held != NULL && i < txn->count; i++) {
+        if (!(txn->entries[i].flags & ENTRY_MARK))
+            continue;
+        PyObject *pair = Py_BuildValue("(IO)", i, (PyObject *)txn->entries[i].object);
+        if (pair == NULL || PyList_Append(held, pair) < 0)
+            Py_CLEAR(held);
+        Py_XDECREF(pair);
+    }
+    *out = held;
+    return held == NULL ? -1 : 0;
 }
 
 /* ---- levels --------------------------------------------------------------------------------- */
@@ -146,6 +170,8 @@ int block_nest(struct thread_context *context, struct atomic *owner, bool read_o
     if (block_check(context) < 0 || block_flush(context) < 0)
         return -1;
     struct level *level = &context->levels[context->depth];
+    if (hold_objects(context, &level->held) < 0)
+        return -1;
     PyObject *hooks = context->block.on_commit;
     level->owner = owner;
     level->hooks = hooks == NULL ? 0 : PyList_GET_SIZE(hooks);
@@ -166,15 +192,26 @@ static int drop_hooks(struct thread_context *context, const struct level *level)
 int block_unnest(struct thread_context *context, bool keep)
 {
     struct level *level = &context->levels[--context->depth];
-    if (context->txn.flags & TXN_READ_ONLY)
-        return 0;
+    PyObject *held = level->held;
+    int result = 0;
+    level->held = NULL;
     if (keep && !context->block.doomed) {
-        txn_merge(&context->txn, level->savepoint);
-        return 0;
+        if (!(context->txn.flags & TXN_READ_ONLY))
+            txn_merge(&context->txn, level->savepoint);
+    } else {
+        if (!(context->txn.flags & TXN_READ_ONLY))
+            txn_rollback(&context->txn, level->savepoint);
+        result = drop_hooks(context, level);
+        /* A doomed attempt shows its objects to nobody any more. */
+        if (result == 0 && !context->block.doomed)
+            result = restore_objects(context, held);
     }
-    txn_rollback(&context->txn, level->savepoint);
-    if (drop_hooks(context, level) < 0)
-        return -1;
-    /* A doomed attempt shows its objects to nobody any more. */
-    return context->block.doomed ? 0 : restore_objects(context);
+    Py_XDECREF(held);
+    return result;
+}
+
+void block_forget_levels(struct thread_context *context, uint32_t depth)
+{
+    while (context->depth > depth)
+        Py_CLEAR(context->levels[--context->depth].held);
 }

@@ -62,6 +62,9 @@ extern PyMethodDef wait_methods[];
 PyObject *call_run(struct module_state *state, PyObject *store, PyObject *const *args,
                    Py_ssize_t count, PyObject *names);
 
+/* Drops the result and raises NestedMisuse, in the child of a fork that a block was open in. */
+PyObject *call_refuse_child(struct module_state *state, PyObject *result);
+
 /* Calls a function of the module in a block of its own on the default store. */
 PyObject *call_in_block(struct module_state *state, PyObject *module, const char *name,
                         PyObject *const *args, Py_ssize_t count);

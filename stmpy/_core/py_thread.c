@@ -92,11 +92,14 @@ static void free_context(struct thread_context *context)
         if (context->levels[i].owner != NULL)
             atomic_forget(context->levels[i].owner);
     }
+    block_forget_levels(context, 0);
     if (!context->ended)
         detach_all(context);
     drop_cache(context);
     Py_CLEAR(context->block.saved);
     Py_CLEAR(context->block.error);
+    Py_CLEAR(context->block.on_commit);
+    Py_CLEAR(context->block.on_abort);
     txn_free(&context->txn);
     PyMem_RawFree(context->attachments);
     PyMem_RawFree(context);

@@ -24,6 +24,7 @@ struct level {
     struct txn_savepoint savepoint; /* of nested levels */
     bool read_only;                 /* writes are refused here and further in */
     Py_ssize_t hooks;               /* length of on_commit where it began */
+    PyObject *held;                 /* Owned: objects of the enclosing levels, or NULL */
 };
 
 #define BLOCK_LEVELS 64

@@ -47,8 +47,9 @@ static int check_retry(struct thread_context *context)
                              "function form, @stm.atomically",
                              reason);
     if (block->options.txn_flags & TXN_SERIAL)
-        return refuse_retry(context, "it is irrevocable or was entered where no event can "
-                                     "reach it; use the function form, @stm.atomically");
+        return refuse_retry(context, "it is irrevocable, or a name that it binds had no value "
+                                     "where it began, or a tracer hides it; use the function "
+                                     "form, @stm.atomically");
     return 0;
 }
 
@@ -140,10 +141,15 @@ int wait_for_change(struct thread_context *context)
 /* One alternative: 1 with its result, 0 if it retried and is undone, -1 with an exception. */
 static int try_alternative(struct thread_context *context, PyObject *function, PyObject **out)
 {
+    struct module_state *state = context->state;
     uint32_t depth = context->depth;
     if (block_nest(context, NULL, false) < 0)
         return -1;
     PyObject *result = PyObject_CallNoArgs(function);
+    if (!thread_still(context)) {
+        call_refuse_child(state, result);
+        return -1;
+    }
     if (result != NULL && (block_check(context) < 0 || block_flush(context) < 0))
         Py_CLEAR(result);
     PyObject *raised = result == NULL ? PyErr_GetRaisedException() : NULL;
