@@ -146,8 +146,10 @@ static void prune(struct store *store, struct slot *slot, const struct slots_vie
     }
 }
 
-/* True if the cell reads as absent at every snapshot. */
-static bool absent_for_all(const struct store *store, const struct cell *cell)
+/* True if the cell reads as absent at every snapshot.  Under snapshot isolation a block that
+ * found the key absent must also see that it has come and gone since: the cell tells. */
+static bool absent_for_all(const struct store *store, const struct slots_view *view,
+                           const struct cell *cell)
 {
     region_ref head = load_relaxed(&cell->head);
     if (load_relaxed(&cell->flags) & CELL_STRUCTURE)
@@ -155,7 +157,8 @@ static bool absent_for_all(const struct store *store, const struct cell *cell)
     if (head == 0)
         return true;
     const struct version *version = store_version(store, head);
-    return !version_live(version) && load_relaxed(&version->prev) == 0;
+    return !version_live(version) && load_relaxed(&version->prev) == 0 &&
+           load_relaxed(&version->ts) <= view->oldest_weak;
 }
 
 void history_bury(struct store *store, region_ref ref)
@@ -216,7 +219,7 @@ static void sweep_cell(struct store *store, struct slot *slot, const struct slot
 {
     struct cell *cell = store_cell(store, ref);
     prune(store, slot, view, cell);
-    if (absent_for_all(store, cell)) {
+    if (absent_for_all(store, view, cell)) {
         history_bury(store, ref);
         return;
     }

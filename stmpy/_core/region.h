@@ -189,6 +189,7 @@ struct slot {
     shared_u64 reading;          /* epoch of the read operation that is running, or 0 */
     shared_u64 txn_epoch;        /* epoch at the start of a read-write transaction, or 0 */
     shared_u64 evicted;          /* the snapshot that was given up, or 0 */
+    shared_u32 weak;             /* 1 while the transaction runs under snapshot isolation */
 
     alignas(REGION_LINE) shared_u32 pending_block; /* Owned: array of struct pending */
     shared_u32 pending_count;    /* Owned */

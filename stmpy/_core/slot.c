@@ -159,7 +159,7 @@ void slots_look(struct store *store, struct slots_view *view)
      * with release only.  Pairs with slot_register's second load. */
     put_seq_cst(&region->clock, clock);
     view->oldest = clock;
-    view->min_reading = view->min_txn = UINT64_MAX;
+    view->min_reading = view->min_txn = view->oldest_weak = UINT64_MAX;
     view->count = 0;
     uint32_t count = load_acquire(&region->slots_used);
     for (uint32_t i = 0; i < count; i++) {
@@ -176,6 +176,8 @@ void slots_look(struct store *store, struct slots_view *view)
             continue;
         if (snapshot < view->oldest)
             view->oldest = snapshot;
+        if (snapshot < view->oldest_weak && load_seq_cst(&slot->weak))
+            view->oldest_weak = snapshot;
         if (load_seq_cst(&slot->evicted) != snapshot)
             view->snapshots[view->count++] = snapshot;
     }

@@ -68,6 +68,7 @@ static inline bool slot_evicted(struct slot *slot, uint64_t snapshot)
 /* What all slots say at one moment, seen by the owner of the commit lock. */
 struct slots_view {
     uint64_t oldest;      /* no registered snapshot is older; not newer than the clock */
+    uint64_t oldest_weak; /* nor one of a transaction under snapshot isolation than this */
     uint64_t min_reading; /* no read operation runs that began before this epoch */
     uint64_t min_txn;     /* nor a transaction */
     uint32_t count;       /* snapshots that versions are kept for */

@@ -28,6 +28,7 @@ void txn_begin(struct txn *txn, struct store *store, struct slot *slot, uint32_t
          * Pairs with slots_look: cells in our entries stay in memory from here on. */
         put_release(&slot->txn_epoch, load_acquire(&store->region->epoch));
     }
+    put_release(&slot->weak, (flags & TXN_SNAPSHOT) != 0); /* Likewise. */
     txn->snapshot = slot_register(store, slot);
 }
 
