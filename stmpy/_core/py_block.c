@@ -121,7 +121,7 @@ int block_open(struct thread_context *context, const struct block_options *optio
     block->options = *options;
     block->deadline_ns =
         options->timeout_ns == 0 ? NO_DEADLINE : platform_now_ns() + options->timeout_ns;
-    block->attempt = block->losses = 0;
+    block->attempt = block->losses = block->choosing = 0;
     block->error = block->on_commit = block->on_abort = NULL;
     if (start_attempt(context) < 0)
         return -1;

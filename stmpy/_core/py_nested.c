@@ -76,6 +76,23 @@ static PyObject *decode_current(struct thread_context *context, uint32_t place)
     return object;
 }
 
+/* Gives an object with attributes, such as a dataclass, those of `before`; as below. */
+static int restore_attributes(PyObject *object, PyObject *before)
+{
+    PyObject *mine = PyObject_GenericGetDict(object, NULL);
+    PyObject *old = mine == NULL ? NULL : PyObject_GenericGetDict(before, NULL);
+    int restored = 0;
+    if (old == NULL) {
+        PyErr_Clear(); /* it keeps its fields in slots */
+    } else {
+        PyDict_Clear(mine);
+        restored = PyDict_Update(mine, old) < 0 ? -1 : 1;
+    }
+    Py_XDECREF(mine);
+    Py_XDECREF(old);
+    return restored;
+}
+
 /* Gives `object` the contents of `before`; 1 if it could be done, 0 if the types differ or
  * have no contents to exchange, -1 with an exception. */
 static int restore_contents(PyObject *object, PyObject *before)
@@ -95,7 +112,7 @@ static int restore_contents(PyObject *object, PyObject *before)
         Py_XDECREF(none);
         return none == NULL ? -1 : 1;
     }
-    return 0;
+    return restore_attributes(object, before);
 }
 
 static void forget_object(struct thread_context *context, uint32_t place)

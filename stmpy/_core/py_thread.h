@@ -42,6 +42,7 @@ struct block {
     uint64_t deadline_ns;   /* NO_DEADLINE: none */
     uint32_t attempt;       /* from 1 */
     uint32_t losses;        /* attempts that ended in a conflict */
+    uint32_t choosing;      /* or_else calls that a retry() ends in first */
     bool retrying;          /* doomed by retry(): wait before running again */
     bool doomed;            /* a conflict was found: only running again can follow */
     bool committed;         /* the commit is done; what is left is to leave */

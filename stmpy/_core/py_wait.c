@@ -37,6 +37,8 @@ static int check_retry(struct thread_context *context)
     struct block *block = &context->block;
     if (block_check(context) < 0)
         return -1;
+    if (block->choosing > 0)
+        return 0; /* another alternative follows; or_else asks again if none does */
     if (context->txn.flags & TXN_READ_ONLY)
         return refuse_retry(context, "it is read-only and keeps no record of what it reads; "
                                      "leave read_only out");
@@ -145,11 +147,13 @@ static int try_alternative(struct thread_context *context, PyObject *function, P
     uint32_t depth = context->depth;
     if (block_nest(context, NULL, false) < 0)
         return -1;
+    context->block.choosing++;
     PyObject *result = PyObject_CallNoArgs(function);
     if (!thread_still(context)) {
         call_refuse_child(state, result);
         return -1;
     }
+    context->block.choosing--;
     if (result != NULL && (block_check(context) < 0 || block_flush(context) < 0))
         Py_CLEAR(result);
     PyObject *raised = result == NULL ? PyErr_GetRaisedException() : NULL;
