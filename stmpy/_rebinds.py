@@ -49,6 +49,7 @@ _DELETE_DEREF: Final = opmap["DELETE_DEREF"]
 _NAME_STORES: Final = frozenset((opmap["STORE_NAME"], opmap["DELETE_NAME"]))
 _GLOBAL_STORES: Final = frozenset((opmap["STORE_GLOBAL"], opmap["DELETE_GLOBAL"]))
 _LOAD_CONST: Final = opmap["LOAD_CONST"]
+_LOAD_GLOBAL: Final = opmap["LOAD_GLOBAL"]
 _JUMP_IF_TRUE: Final = opmap["POP_JUMP_IF_TRUE"]
 _IMPORT_STAR: Final = (opmap["CALL_INTRINSIC_1"], 2)
 # Functions through which a name can be seen without naming it.
@@ -88,8 +89,8 @@ class _Locals:
             for after, handler in zip(flow.successors, flow.handlers, strict=True)
         ]
         if handler >= 0:
-            # There the frame goes on after the block if `__exit__` swallows an exception. Ours never
-            # does, so after the block every name is bound that the body binds on all its paths.
+            # There the frame goes on after the block if `__exit__` swallows an exception. Ours
+            # never does, so a name that the body binds on all its paths is bound after the block.
             swallows = _first(flow, handler, _JUMP_IF_TRUE)
             self.edges[swallows] = (flow.next[swallows],)
         self.cells = frozenset(code.co_cellvars + code.co_freevars)
@@ -133,6 +134,20 @@ class _Locals:
                 if (place, hidden) not in seen:
                     todo.append((place, hidden))
         return {i for i, hidden in seen if not hidden}
+
+    def are_seen(self, start: int) -> bool:
+        """Whether the code from `start` on may look at all variables of the frame at once."""
+        flow, names = self.flow, self.flow.code.co_names
+        if _SEES_LOCALS.isdisjoint(names):
+            return False
+        seen, todo = {start}, [start]
+        while todo:
+            i = todo.pop()
+            if flow.op[i] == _LOAD_GLOBAL and names[flow.arg[i] >> 1] in _SEES_LOCALS:
+                return True
+            todo.extend(place for place in self.edges[i] if place not in seen)
+            seen.update(self.edges[i])
+        return False
 
     def does(self, name: str, what: int, places: Iterable[int]) -> bool:
         touch = self.touch.get(name, {})
@@ -241,7 +256,7 @@ def _in_function(variables: _Locals, body: int, inside: set[int], cells: set[str
     """What concerns the locals of a function, which are in slots and not in a dict."""
     code = variables.flow.code
     everywhere = [i for i, op in enumerate(variables.flow.op) if op >= 0]
-    sees_all = not _SEES_LOCALS.isdisjoint(code.co_names)
+    sees_all = variables.are_seen(body)
     plain = [name for name in code.co_varnames if name not in variables.cells]
     bound = {
         name

@@ -120,6 +120,18 @@ NAMING = (
         unbound=True,
     ),
     Shape(
+        "looking at all locals before",
+        """
+        def main(a, b):
+            locals()
+            with block():
+                point()
+                x = at(1)
+                tv["k"] = x
+            return x
+        """,
+    ),
+    Shape(
         "a variable of the function around it",
         """
         def main(a, b):

@@ -37,6 +37,7 @@ def losing(seed: int, most: int) -> Callable[[], bool]:
     return loses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_program_gives_the_same_when_its_blocks_run_again(kind: str) -> None:
     reruns = 0

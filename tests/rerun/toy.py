@@ -15,7 +15,7 @@ from typing import Any
 from stmpy._frames import Saved, run_again, save
 from stmpy._sites import Site, analyse
 
-TOOL = 4
+TOOL = 3  # the core takes 4 where it can, in the same process
 MONITORING = sys.monitoring
 set_handled = ctypes.pythonapi.PyErr_SetHandledException
 set_handled.argtypes = [ctypes.py_object]
