@@ -30,3 +30,12 @@ def test_validation_skipped_once_in_twenty_is_found(in_process: InProcess, seed:
     arguments = ("--transactions", "20000", "--plant", "20", "--seed", seed)
     output = in_process(PROGRAM, ROOT, *arguments, code=1)
     assert "would have to come before itself" in output
+
+
+@pytest.mark.slow
+def test_snapshot_isolation(in_process: InProcess, tmp_path: Path) -> None:
+    """The run is right for what it promises, and write skew happens in it."""
+    arguments = ("--transactions", "20000", "--isolation", "snapshot", "--keep", str(tmp_path))
+    assert "no anomaly" in in_process(PROGRAM, ROOT, *arguments)
+    output = in_process(PROGRAM, ROOT, "--check", str(tmp_path), code=1)
+    assert "G2-item x " in output
