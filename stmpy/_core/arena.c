@@ -9,7 +9,7 @@
  */
 #include "arena.h"
 
-#define BATCH_BYTES 4096u
+#define BATCH_BYTES SCALED(4096u, 256u)
 #define BATCH_BLOCKS 64u
 
 static unsigned class_of(size_t bytes)

@@ -20,8 +20,8 @@
 
 #include <string.h>
 
-#define CHECK_INSIDE 16u /* read sets up to this size are checked under the lock alone */
-#define RECENT_LIMIT 256u
+#define CHECK_INSIDE SCALED(16u, 1u) /* read sets up to this size are checked under the lock alone */
+#define RECENT_LIMIT SCALED(256u, 3u)
 
 /* ---- validation ------------------------------------------------------------------------ */
 

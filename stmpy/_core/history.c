@@ -21,9 +21,9 @@
 #include "index.h"
 #include "variable.h"
 
-#define SWEEP_DEBT 16u
-#define SWEEP_EXTRA 8u
-#define LOOK_FOR_DEAD 256u /* sweeps between two looks for processes that were killed */
+#define SWEEP_DEBT SCALED(16u, 2u)
+#define SWEEP_EXTRA SCALED(8u, 1u)
+#define LOOK_FOR_DEAD SCALED(256u, 4u) /* sweeps between two looks for processes that were killed */
 #define HURRY 8u /* times as many cells per sweep while the history is over its limit */
 
 /* ---- limbo -------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@
 #include "recover.h"
 
 #define LOCK_WAITERS 1u
-#define SPINS 100
+#define SPINS SCALED(100, 2)
 #define OWNER_CHECK_NS 20000000u /* how long a sleeper trusts that the owner is alive */
 
 static uint32_t lock_name(const struct store *store, const struct slot *slot)

@@ -1,4 +1,4 @@
-/* platform.c - Linux under platform.h.
+/* platform.c - Linux under platform.h.  A simulation has a file of its own instead.
  *
  * Invariant: nothing here keeps state, so any thread of any process may call it at
  * any moment, also between fork and exec.
@@ -14,8 +14,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifndef STMPY_SIM
 
 enum platform_wait platform_futex_wait(shared_u32 *word, uint32_t expected, uint64_t timeout_ns)
 {
@@ -40,8 +38,6 @@ uint64_t platform_now_ns(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
-
-#endif /* STMPY_SIM */
 
 uint32_t platform_process_id(void)
 {

@@ -1,9 +1,9 @@
 /* platform.h - the one door to atomics, time, sleeping threads and processes.
  *
- * Everything in the core that another thread can observe passes through here, so
- * that a test build can put a scheduler behind `platform_step` and decide who runs
- * between any two shared accesses.  Memory orders are part of the names; the place
- * that uses one says what it pairs with.
+ * Everything in the core that another thread can observe passes through here, so that a
+ * test build (STMPY_SIM) can put a scheduler in its place and decide who runs between any
+ * two shared accesses.  Memory orders are part of the names; the place that uses one says
+ * what it pairs with.
  */
 #ifndef STMPY_PLATFORM_H
 #define STMPY_PLATFORM_H
@@ -17,26 +17,25 @@ typedef _Atomic uint16_t shared_u16;
 typedef _Atomic uint32_t shared_u32;
 typedef _Atomic uint64_t shared_u64;
 
+/* A bound that a simulation makes small, so that short runs reach it. */
 #ifdef STMPY_SIM
-void platform_step(void);
+#define SCALED(normal, simulated) (simulated)
+#include "platform_sim.h"
 #else
-static inline void platform_step(void) {}
-#endif
+#define SCALED(normal, simulated) (normal)
 
-#define load_relaxed(p) (platform_step(), atomic_load_explicit((p), memory_order_relaxed))
-#define load_acquire(p) (platform_step(), atomic_load_explicit((p), memory_order_acquire))
-#define load_seq_cst(p) (platform_step(), atomic_load_explicit((p), memory_order_seq_cst))
-#define put_relaxed(p, v) (platform_step(), atomic_store_explicit((p), (v), memory_order_relaxed))
-#define put_release(p, v) (platform_step(), atomic_store_explicit((p), (v), memory_order_release))
-#define put_seq_cst(p, v) (platform_step(), atomic_store_explicit((p), (v), memory_order_seq_cst))
-#define exchange_acq_rel(p, v) \
-    (platform_step(), atomic_exchange_explicit((p), (v), memory_order_acq_rel))
-#define add_relaxed(p, v) (platform_step(), atomic_fetch_add_explicit((p), (v), memory_order_relaxed))
-#define or_acq_rel(p, v) (platform_step(), atomic_fetch_or_explicit((p), (v), memory_order_acq_rel))
-#define cas_acq_rel(p, expected, desired)                                                 \
-    (platform_step(),                                                                     \
-     atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel, \
-                                             memory_order_acquire))
+#define load_relaxed(p) atomic_load_explicit((p), memory_order_relaxed)
+#define load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
+#define load_seq_cst(p) atomic_load_explicit((p), memory_order_seq_cst)
+#define put_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+#define put_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+#define put_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
+#define exchange_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
+#define add_relaxed(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
+#define or_acq_rel(p, v) atomic_fetch_or_explicit((p), (v), memory_order_acq_rel)
+#define cas_acq_rel(p, expected, desired)                                                  \
+    atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel, \
+                                            memory_order_acquire)
 
 /* A counter that one thread writes and others may read at any time: a plain add
  * without a locked instruction. */
@@ -54,6 +53,8 @@ static inline void platform_pause(void)
     __asm__("yield" ::: "memory");
 #endif
 }
+
+#endif /* STMPY_SIM */
 
 enum platform_wait {
     PLATFORM_WOKEN,       /* woken, or the word had changed already */

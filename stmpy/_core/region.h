@@ -207,7 +207,7 @@ struct slot {
 
 /* ---- header -------------------------------------------------------------------- */
 
-#define INDEX_FIRST_BITS 8u
+#define INDEX_FIRST_BITS SCALED(8u, 1u)
 #define INDEX_SEGMENTS 24u
 
 struct index {

@@ -168,7 +168,7 @@ struct found {
 static enum stm_status find_visible(struct txn *txn, const struct key *key, region_ref cell,
                                     struct found *out)
 {
-    for (;;) {
+    for (bool moved = true;;) {
         bool newer = false;
         slot_read_begin(txn->store, txn->slot);
         out->cell = cell != 0 ? cell : index_find(txn->store, key);
@@ -179,16 +179,21 @@ static enum stm_status find_visible(struct txn *txn, const struct key *key, regi
         }
         if (!newer)
             return STM_OK;
-        /* With nothing read yet, or something written, a newer snapshot is better. */
+        /* With nothing read yet, or something written, a newer snapshot is better.  There
+         * is none while the newer version belongs to a commit that is not over: nobody
+         * waits for that, its owner may be dead. */
         bool writes = load_relaxed(&txn->slot->pending_count) != 0;
-        if (txn->flags & (TXN_READ_ONLY | TXN_SNAPSHOT) || (!writes && txn->count > 0)) {
+        if (!moved || txn->flags & (TXN_READ_ONLY | TXN_SNAPSHOT) ||
+            (!writes && txn->count > 0)) {
             txn->stale = true;
             return STM_OK;
         }
         slot_read_end(txn->slot);
+        uint64_t old = txn->snapshot;
         enum stm_status status = txn_extend(txn);
         if (status != STM_OK)
             return status;
+        moved = txn->snapshot != old;
     }
 }
 

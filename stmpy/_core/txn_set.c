@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINEAR 8u
+#define LINEAR SCALED(8u, 2u)
 
 static bool is_key(const struct txn *txn, const struct txn_entry *entry, const struct key *key)
 {
