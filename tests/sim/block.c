@@ -1,0 +1,276 @@
+/* block.c - runs the blocks of a scenario against the core, as the binding would.
+ */
+#include "sim.h"
+
+#define SERIAL_AFTER 3u
+#define ATTEMPTS 60u
+#define LEVELS 3u
+
+struct seat seats[FIBRES + 1];
+
+struct frame {
+    unsigned fibre;
+    struct seat *seat;
+    struct own own;               /* what this attempt has written */
+    struct own saved[LEVELS];     /* and had written when a nested block began */
+    struct txn_savepoint savepoints[LEVELS];
+    unsigned levels;
+    unsigned counter;             /* makes every value different */
+    bool awaiting;                /* the attempt ended in a wait */
+};
+
+static struct frame frames[FIBRES];
+
+uint64_t key_bytes(unsigned key)
+{
+    return 0x1111111111111111u * (key + 1);
+}
+
+static struct key make_key(const struct seat *seat, const uint64_t *bytes)
+{
+    return index_key(seat->store, seat->variable, (const uint8_t *)bytes, sizeof *bytes);
+}
+
+enum stm_status seat_get(struct seat *seat, unsigned key, uint64_t *out)
+{
+    uint64_t bytes = key_bytes(key);
+    struct key wanted = make_key(seat, &bytes);
+    struct txn_value value;
+    enum stm_status status = txn_lookup(&seat->txn, &wanted, true, &value);
+    if (status != STM_OK)
+        return status;
+    *out = ABSENT;
+    if (value.version != NULL)
+        memcpy(out, value.version->payload, sizeof *out);
+    txn_read_done(&seat->txn);
+    return STM_OK;
+}
+
+static enum stm_status find_entry(struct seat *seat, unsigned key, struct txn_entry **out)
+{
+    uint64_t bytes = key_bytes(key);
+    struct key wanted = make_key(seat, &bytes);
+    struct txn_value value;
+    enum stm_status status = txn_lookup(&seat->txn, &wanted, false, &value);
+    if (status != STM_OK)
+        return status;
+    txn_read_done(&seat->txn);
+    *out = value.entry;
+    return STM_OK;
+}
+
+enum stm_status seat_put(struct seat *seat, unsigned key, uint64_t content)
+{
+    struct txn_entry *entry;
+    enum stm_status status = find_entry(seat, key, &entry);
+    return status != STM_OK ? status
+                            : txn_put(&seat->txn, entry, (const uint8_t *)&content,
+                                      sizeof content, 0);
+}
+
+enum stm_status seat_delete(struct seat *seat, unsigned key)
+{
+    struct txn_entry *entry;
+    enum stm_status status = find_entry(seat, key, &entry);
+    return status != STM_OK ? status : txn_delete(&seat->txn, entry);
+}
+
+static bool collect(void *context, const uint8_t *key, uint32_t length,
+                    const struct version *version)
+{
+    uint64_t *contents = context, bytes;
+    memcpy(&bytes, key, sizeof bytes);
+    unsigned number = (unsigned)(bytes / 0x1111111111111111u) - 1;
+    if (length != sizeof bytes || number >= KEYS || bytes != key_bytes(number))
+        sim_fail("a walk meets a key that never was");
+    if (contents[number] != ABSENT)
+        sim_fail("a walk meets key %u twice", number);
+    memcpy(&contents[number], version->payload, sizeof *contents);
+    return true;
+}
+
+enum stm_status seat_walk(struct seat *seat, uint64_t contents[KEYS])
+{
+    for (unsigned i = 0; i < KEYS; i++)
+        contents[i] = ABSENT;
+    return txn_walk(&seat->txn, seat->variable, true, collect, contents);
+}
+
+/* ---- single steps ----------------------------------------------------------------------------- */
+
+/* Writing what is there already is a read of it. */
+static void note_write(struct frame *frame, unsigned key, uint64_t content)
+{
+    uint64_t bytes = key_bytes(key);
+    struct key wanted = make_key(frame->seat, &bytes);
+    if (txn_set_find(&frame->seat->txn, &wanted)->pending == 0) {
+        oracle_get(frame->fibre, key, content);
+        return;
+    }
+    frame->own.written |= 1u << key;
+    frame->own.contents[key] = content;
+}
+
+static enum stm_status do_write(struct frame *frame, unsigned key, uint64_t content)
+{
+    enum stm_status status =
+        content == ABSENT ? seat_delete(frame->seat, key) : seat_put(frame->seat, key, content);
+    if (status == STM_OK)
+        note_write(frame, key, content);
+    return status;
+}
+
+static enum stm_status do_read(struct frame *frame, struct op op)
+{
+    struct txn *txn = &frame->seat->txn;
+    uint64_t contents[KEYS];
+    enum stm_status status;
+    switch (op.kind) {
+    case SIZE:
+        status = txn_size(txn, frame->seat->variable, &contents[0]);
+        if (status == STM_OK)
+            oracle_size(frame->fibre, contents[0]);
+        return status;
+    case WALK:
+        status = seat_walk(frame->seat, contents);
+        if (status == STM_OK)
+            oracle_walk(frame->fibre, contents);
+        return status;
+    default:
+        status = seat_get(frame->seat, op.key, &contents[0]);
+        if (status == STM_OK)
+            oracle_get(frame->fibre, op.key, contents[0]);
+        frame->awaiting = status == STM_OK && op.kind == AWAIT && contents[0] == ABSENT;
+        return status;
+    }
+}
+
+/* What threads do between blocks: sweep everything, or give the oldest snapshot up. */
+static enum stm_status do_sweep(struct frame *frame, bool evict)
+{
+    struct seat *seat = frame->seat;
+    enum stm_status status;
+    do
+        status = lock_acquire(seat->store, seat->slot, NO_DEADLINE);
+    while (status == STM_INTERRUPTED);
+    history_sweep_all(seat->store, seat->slot, evict);
+    lock_release(seat->store);
+    return STM_OK;
+}
+
+static enum stm_status do_op(struct frame *frame, struct op op)
+{
+    struct txn *txn = &frame->seat->txn;
+    switch (op.kind) {
+    case PUT:
+        return do_write(frame, op.key, ++frame->counter << 8 | frame->fibre << 4 | op.key);
+    case PUT_7:
+        return do_write(frame, op.key, 7);
+    case DEL:
+        return do_write(frame, op.key, ABSENT);
+    case SAVE:
+        frame->saved[frame->levels] = frame->own;
+        frame->savepoints[frame->levels++] = txn_save(txn);
+        return STM_OK;
+    case MERGE:
+        txn_merge(txn, frame->savepoints[--frame->levels]);
+        return STM_OK;
+    case UNDO:
+        frame->own = frame->saved[--frame->levels];
+        txn_rollback(txn, frame->savepoints[frame->levels]);
+        return STM_OK;
+    default:
+        return do_read(frame, op);
+    }
+}
+
+/* ---- attempts ----------------------------------------------------------------------------------- */
+
+static void begin(struct frame *frame, uint32_t flags)
+{
+    struct seat *seat = frame->seat;
+    enum stm_status status = STM_OK;
+    frame->own.written = 0;
+    frame->levels = 0;
+    frame->awaiting = false;
+    if (flags & TXN_SERIAL) {
+        do
+            status = lock_acquire_urgently(seat->store, seat->slot, NO_DEADLINE);
+        while (status == STM_INTERRUPTED);
+    }
+    oracle_begin(frame->fibre, &seat->txn, &frame->own);
+    txn_begin(&seat->txn, seat->store, seat->slot, flags);
+}
+
+static enum stm_status commit(struct frame *frame)
+{
+    struct txn *txn = &frame->seat->txn;
+    enum stm_status status = txn_commit(txn, false, 0);
+    while (status == STM_BUSY || status == STM_INTERRUPTED)
+        status = txn_commit(txn, true, NO_DEADLINE);
+    return status;
+}
+
+/* Sleeps until something that the attempt has read changes; true if it has already. */
+static void sleep_on_reads(struct frame *frame)
+{
+    struct seat *seat = frame->seat;
+    enum stm_status status;
+    do
+        status = wait_register(&seat->txn, NO_DEADLINE);
+    while (status == STM_INTERRUPTED);
+    txn_end(&seat->txn);
+    if (status != STM_OK)
+        return;
+    do
+        status = wait_sleep(seat->store, seat->slot, NO_DEADLINE);
+    while (status == STM_INTERRUPTED);
+    wait_unregister(seat->store, seat->slot);
+}
+
+/* True once the block has committed. */
+static bool attempt(struct frame *frame, const struct block *block, uint32_t flags)
+{
+    struct txn *txn = &frame->seat->txn;
+    enum stm_status status = STM_OK;
+    begin(frame, flags);
+    for (unsigned i = 0; i < OPS && block->ops[i].kind != END && status == STM_OK; i++) {
+        status = do_op(frame, block->ops[i]);
+        if (frame->awaiting)
+            break;
+    }
+    uint64_t snapshot = txn->snapshot;
+    if (status == STM_OK && !frame->awaiting)
+        status = commit(frame);
+    if (status == STM_CONFLICT && flags & TXN_SERIAL)
+        sim_fail("a serial block conflicts");
+    if (status == STM_CONFLICT && flags & TXN_READ_ONLY)
+        sim_fail("a read-only block conflicts");
+    if (status == STM_CONFLICT)
+        stats_count_conflict(txn);
+    oracle_end(frame->fibre, frame->awaiting ? STM_CONFLICT : status, snapshot);
+    if (frame->awaiting) {
+        sleep_on_reads(frame);
+        return false;
+    }
+    txn_end(txn);
+    return status == STM_OK;
+}
+
+void block_run(unsigned fibre, const struct block *block)
+{
+    struct frame *frame = &frames[fibre];
+    enum op_kind first = block->ops[0].kind;
+    frame->fibre = fibre;
+    frame->seat = &seats[fibre];
+    if (first == SWEEP || first == EVICT) {
+        do_sweep(frame, first == EVICT);
+        return;
+    }
+    for (unsigned i = 0; i < ATTEMPTS; i++) {
+        bool serial = i >= SERIAL_AFTER && !(block->flags & TXN_READ_ONLY);
+        if (attempt(frame, block, serial ? TXN_SERIAL : block->flags))
+            return;
+    }
+    sim_fail("a block has lost %u times", ATTEMPTS);
+}

@@ -1,0 +1,138 @@
+/* main.c - the command: sim [-s SCENARIO] [-n RUNS] [-r SEED] [-x BOUND] [-l LIMIT]
+ *
+ * Without -r or -x every scenario takes its share of RUNS random schedules.  -r replays one
+ * seed of a scenario; -x runs all schedules with up to BOUND pre-emptions.
+ */
+#include "sim.h"
+
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+    const char *scenario;
+    uint64_t runs, seed, limit;
+    int bound;
+    bool replay;
+} asked = {.runs = 100000, .limit = UINT64_MAX, .bound = -1};
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* A wild reference: as good as a failed check. */
+static void crashed(int signal)
+{
+    sim_fail("signal %d", signal);
+}
+
+static void catch_crashes(void)
+{
+    static char stack[65536];
+    stack_t other = {.ss_sp = stack, .ss_size = sizeof stack};
+    struct sigaction action = {.sa_handler = crashed, .sa_flags = SA_ONSTACK | SA_NODEFER};
+    sigaltstack(&other, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGFPE, &action, NULL);
+}
+
+static bool report(uint64_t seed, uint64_t runs)
+{
+    printf("%s: schedule %llu FAILS: %s\n", world_scenario()->name, (unsigned long long)runs,
+           run.failure);
+    if (asked.bound < 0)
+        printf("  again with: sim -s %s -r %llu\n", world_scenario()->name,
+               (unsigned long long)seed);
+    search_shrink();
+    return false;
+}
+
+static bool run_random(const struct scenario *scenario, uint64_t runs)
+{
+    double start = seconds();
+    for (uint64_t i = 0; i < runs; i++) {
+        if (!world_run_seed(asked.seed + i))
+            return report(asked.seed + i, i + 1);
+    }
+    double took = seconds() - start;
+    printf("%-14s %9llu schedules, %5.1f s, %5.1f us each\n", scenario->name,
+           (unsigned long long)runs, took, took * 1e6 / (double)runs);
+    return true;
+}
+
+static bool run_all(const struct scenario *scenario)
+{
+    double start = seconds();
+    uint64_t count = search_all((unsigned)asked.bound, asked.limit);
+    if (run.failure != NULL)
+        return report(0, count);
+    printf("%-14s %9llu schedules with up to %d pre-emptions%s, %.1f s\n", scenario->name,
+           (unsigned long long)count, asked.bound,
+           count >= asked.limit ? " (not all: the limit)" : "", seconds() - start);
+    return true;
+}
+
+static bool run_scenario(const struct scenario *scenario, uint64_t runs)
+{
+    bool fine;
+    if (!world_open(scenario)) {
+        printf("%s: set-up fails: %s\n", scenario->name, run.failure);
+        exit(1);
+    }
+    if (asked.replay)
+        fine = world_run_seed(asked.seed) || report(asked.seed, 1);
+    else if (asked.bound >= 0)
+        fine = scenario->random || run_all(scenario);
+    else
+        fine = run_random(scenario, runs);
+    world_close();
+    fflush(stdout);
+    return fine;
+}
+
+static void read_arguments(int count, char **arguments)
+{
+    int option;
+    while ((option = getopt(count, arguments, "s:n:r:x:l:b:")) != -1) {
+        switch (option) {
+        case 's':
+            asked.scenario = optarg;
+            break;
+        case 'n':
+            asked.runs = strtoull(optarg, NULL, 10);
+            break;
+        case 'b':
+            asked.seed = strtoull(optarg, NULL, 10);
+            break;
+        case 'r':
+            asked.seed = strtoull(optarg, NULL, 10);
+            asked.replay = true;
+            break;
+        case 'x':
+            asked.bound = atoi(optarg);
+            break;
+        case 'l':
+            asked.limit = strtoull(optarg, NULL, 10);
+            break;
+        default:
+            exit(2);
+        }
+    }
+}
+
+int main(int count, char **arguments)
+{
+    bool fine = true;
+    read_arguments(count, arguments);
+    catch_crashes();
+    for (unsigned i = 0; i < scenario_count; i++) {
+        if (asked.scenario == NULL || strcmp(asked.scenario, scenarios[i].name) == 0)
+            fine &= run_scenario(&scenarios[i],
+                                 asked.scenario ? asked.runs : asked.runs / scenario_count);
+    }
+    return fine ? 0 : 1;
+}

@@ -1,0 +1,240 @@
+/* sim.h - what the files of the simulator know of each other.
+ *
+ *     fibre.c      logical threads and how one gives way to another
+ *     memory.c     shared accesses: store buffers, and which blocks of the arena are live
+ *     schedule.c   who runs next, who dies, what becomes visible: by seed or by script
+ *     process.c    futexes, time and processes as the core sees them
+ *     oracle.c     the sequential map, and what each attempt must have seen
+ *     block.c      runs the blocks of a scenario against the core
+ *     world.c      a region before and during one schedule;  check.c  and after it
+ *     search.c     all schedules up to a bound; making a failing one small
+ *     scenarios.c  the table of scenarios;  main.c  the command
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include "history.h"
+#include "lock.h"
+#include "recover.h"
+#include "stats.h"
+#include "txn.h"
+#include "variable.h"
+#include "wait.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIBRES 4u
+#define BUFFER 16u
+
+/* ---- fibres ------------------------------------------------------------------------------ */
+
+enum fibre_state { FIBRE_READY, FIBRE_WAITING, FIBRE_DONE, FIBRE_DEAD };
+
+struct buffered {
+    void *address;
+    uint64_t value;
+    uint8_t bytes;
+    bool release;
+};
+
+/* One logical thread, and the process it is alone in. */
+struct fibre {
+    enum fibre_state state;
+    unsigned number;
+    bool in_arena;           /* within arena.c, which looks at free blocks by right */
+    uint64_t steps;          /* of this fibre, over all of the run */
+    const char *where;       /* function of its next access */
+    const void *word;        /* futex word it sleeps on */
+    uint64_t asleep_since;   /* position in the queue of the word */
+    uint64_t deadline_ns;
+    enum platform_wait woken;
+    struct buffered buffer[BUFFER]; /* stores that nobody else sees yet, oldest first */
+    unsigned buffered;
+};
+
+/* ---- one run ------------------------------------------------------------------------------ */
+
+/* What differs from "go on with the fibre that runs". */
+enum event_kind { EVENT_SWITCH, EVENT_KILL, EVENT_DRAIN, EVENT_TIMEOUT, EVENT_FULL };
+
+struct event {
+    uint32_t fibre, step; /* when this fibre comes to this step of its own */
+    enum event_kind kind;
+    uint32_t argument;    /* fibre to switch to, to drain or to time out */
+    const char *where;
+};
+
+#define EVENTS 8192u
+#define POINTS 8192u
+
+/* A step of a scripted run at which another fibre could have gone on. */
+struct point {
+    uint32_t fibre, step, ready; /* `ready` is a set of fibres */
+    bool forced;                 /* the fibre could not go on itself */
+};
+
+struct run {
+    struct fibre fibres[FIBRES];
+    unsigned count;
+    struct fibre *current; /* NULL in the main program */
+    unsigned acting;       /* process the main program acts for */
+    uint64_t steps, sleeps, now_ns, timeouts, allocations;
+    unsigned deaths;
+    bool done;
+    const char *failure;   /* NULL: none */
+    char message[512];
+    struct event events[EVENTS];
+    uint32_t event_count;
+    struct point points[POINTS];
+    uint32_t point_count;
+    struct region *region;
+};
+
+extern struct run run;
+
+/* Ends the run as failed. */
+void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+void fibres_start(unsigned count, void (*body)(unsigned number));
+/* Runs fibres until all are done or dead, or the run fails. */
+void fibres_run(void);
+/* Calls the function; false if it, or the run before, failed. */
+bool sim_guard(void (*function)(void));
+void fibre_switch(struct fibre *next);
+/* The current fibre cannot go on: gives way for good or until it is ready again. */
+void fibre_block(enum fibre_state state);
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+/* No store is watched; the next one that allocates is. */
+void memory_forget(void);
+/* What is live now, memory_reset makes live again. */
+void memory_keep(void);
+void memory_reset(void);
+void memory_drain_all(struct fibre *fibre);
+void memory_drain_one(struct fibre *fibre, unsigned place);
+bool memory_can_drain(const struct fibre *fibre, unsigned place, bool in_order);
+bool memory_is_block(region_ref ref, size_t bytes);
+uint64_t memory_live_bytes(void);
+uint64_t memory_live_blocks(void);
+bool memory_is_free(region_ref ref);
+/* From here on, or no longer, free blocks are looked at by right. */
+void memory_enter_arena(bool inside);
+/* In a run that counts as having had its shared addresses learnt: whether two fibres use it. */
+void memory_learn(bool learning);
+bool memory_shared(const void *address);
+
+/* ---- schedule ------------------------------------------------------------------------------ */
+
+enum strategy { STRATEGY_WALK, STRATEGY_PRIORITY, STRATEGY_SCRIPT };
+
+struct options {
+    unsigned deaths;  /* at most */
+    bool full;        /* an allocation may fail */
+    bool delay;       /* stores may become visible late */
+    bool timeouts;    /* sleepers may wake by themselves */
+};
+
+void schedule_seed(uint64_t seed, unsigned fibres, const struct options *options);
+void schedule_script(const struct event *events, uint32_t count, bool points);
+/* Called before each shared access of a fibre. */
+void schedule_step(const void *address, const char *where);
+void schedule_pause(const char *where);
+struct fibre *schedule_next(bool forced);
+bool schedule_full(void);
+/* How long a run was, and how often it allocated: helps to place what later ones draw. */
+void schedule_learn(uint64_t steps, uint64_t allocations);
+uint64_t draw(uint64_t *state);
+
+/* ---- scenarios ------------------------------------------------------------------------------ */
+
+#define KEYS 4u
+#define ABSENT UINT64_MAX
+
+enum op_kind { END, GET, PUT, PUT_7, DEL, SIZE, WALK, SAVE, MERGE, UNDO, AWAIT, SWEEP, EVICT };
+struct op {
+    enum op_kind kind;
+    unsigned key;
+};
+
+#define OPS 10u
+struct block {
+    uint32_t flags;     /* enum txn_flags */
+    struct op ops[OPS]; /* up to END */
+};
+
+#define BLOCKS 3u
+struct scenario {
+    const char *name, *what;
+    unsigned live;            /* set of keys that are there at first */
+    unsigned tombs;           /* set of keys that were deleted and are not swept yet */
+    uint64_t history_bytes;   /* 0: plenty */
+    struct options options;
+    unsigned fibres;
+    bool random;              /* blocks are drawn */
+    bool claims;              /* fibres claim and release their slots themselves */
+    struct block blocks[FIBRES][BLOCKS];
+};
+
+extern const struct scenario scenarios[];
+extern const unsigned scenario_count;
+
+bool world_open(const struct scenario *scenario);
+void world_close(void);
+/* One run; false if it failed.  Everything about it follows from the seed. */
+bool world_run_seed(uint64_t seed);
+bool world_run_script(const struct event *events, uint32_t count, bool points);
+const struct scenario *world_scenario(void);
+/* After a run, in the main program. */
+void check_world(struct store *store);
+
+/* ---- blocks and what they must see ------------------------------------------------------------ */
+
+struct seat {
+    struct store *store; /* Borrowed */
+    struct slot *slot;   /* Owned */
+    region_ref variable;
+    struct txn txn;      /* Owned */
+};
+
+extern struct seat seats[FIBRES + 1]; /* the last one is the main program's */
+extern struct block drawn_blocks[FIBRES][BLOCKS];
+
+uint64_t key_bytes(unsigned key);
+void block_run(unsigned fibre, const struct block *block);
+enum stm_status seat_get(struct seat *seat, unsigned key, uint64_t *out);
+enum stm_status seat_put(struct seat *seat, unsigned key, uint64_t content);
+enum stm_status seat_delete(struct seat *seat, unsigned key);
+enum stm_status seat_walk(struct seat *seat, uint64_t contents[KEYS]);
+
+/* The keys that the attempt has written, with what. */
+struct own {
+    unsigned written;
+    uint64_t contents[KEYS];
+};
+
+void oracle_reset(const uint64_t contents[KEYS]);
+void oracle_begin(unsigned fibre, struct txn *txn, const struct own *own);
+void oracle_get(unsigned fibre, unsigned key, uint64_t content);
+void oracle_size(unsigned fibre, uint64_t count);
+void oracle_walk(unsigned fibre, const uint64_t contents[KEYS]);
+/* The attempt is over; before txn_end.  `snapshot` is what it was before the commit. */
+void oracle_end(unsigned fibre, enum stm_status status, uint64_t snapshot);
+/* The clock is being set. */
+void oracle_clock(uint64_t clock);
+const uint64_t *oracle_final(void);
+uint64_t oracle_clock_now(void);
+
+/* ---- search ---------------------------------------------------------------------------------- */
+
+/* All schedules of the open scenario with up to `bound` pre-emptions; how many they were.
+ * Stops at a failure. */
+uint64_t search_all(unsigned bound, uint64_t limit);
+/* Makes the last run, which failed, as small as it can, and prints it. */
+void search_shrink(void);
+void search_print(const struct event *events, uint32_t count);
+
+#endif
