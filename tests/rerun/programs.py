@@ -139,7 +139,7 @@ class Writer:
         if place.in_block:
             key = self.pick(*KEYS)
             forms += [
-                [f"tv[{key}] = {value}"],
+                [f"tv[{key}] = num({value})"],
                 [f"tv[{key}] = tv.get({key}, 0) + 1"],
                 [f"tv[{key}] = add(tv.get({key}, 0),", f"    {value})"],
             ]

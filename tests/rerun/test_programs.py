@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, note, reject, settings
 from hypothesis import strategies as st
 
 from tests.rerun.programs import KINDS, write
+from tests.rerun.real import Store
 from tests.rerun.run import STEPS, TooLong, run
 from tests.rerun.toy import Lock, Rerunner
 
-PROGRAMS = 400  # of each kind
+PROGRAMS = 200  # of each kind, for either
 LOSSES = (3, 12)  # of one run of a program
 ODDS = 0.3
 
@@ -38,8 +39,11 @@ def losing(seed: int, most: int) -> Callable[[], bool]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("blocks", [Rerunner, Store])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_program_gives_the_same_when_its_blocks_run_again(kind: str) -> None:
+def test_a_program_gives_the_same_when_its_blocks_run_again(
+    kind: str, blocks: type[Rerunner] | type[Store]
+) -> None:
     reruns = 0
 
     @settings(max_examples=PROGRAMS, suppress_health_check=list(HealthCheck))
@@ -52,7 +56,7 @@ def test_a_program_gives_the_same_when_its_blocks_run_again(kind: str) -> None:
             expected = run(Lock(), code, a, separate)
         except (SyntaxError, TooLong):
             reject()
-        with Rerunner() as stm:
+        with blocks() as stm:
             for most in LOSSES:
                 stm.start(losing(seed, most))
                 with suppress(TooLong):
