@@ -1,6 +1,6 @@
 """Begin, look up, write, check, link, publish: the clock is the commit point.
 
-Threads run transactions drawn from a menu, each as often as `todo` says; after a conflict a thread
+Threads run transactions drawn from a menu, each as often as `left` says; after a conflict a thread
 draws again, which allows every run that repeating the same block would.  Two keys x and y and the
 structure cell n, whose value is the count of live keys.  A version is known by its `ts`, and a
 chain is the set of its versions, as bits: that the order in a chain is the order of `ts` is shown
@@ -11,11 +11,10 @@ the commit lock does between two such accesses is one action.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import partial, update_wrapper
 from typing import ClassVar
 
 from .checker.layout import NONE, Layout
-from .checker.model import Action, Guarded, Model, action, require
+from .checker.model import Action, Model, action, require
 
 ABSENT = 254
 """What a look-up saw where there was no version, or none old enough."""
@@ -27,11 +26,11 @@ STALE = 8
 
 LAYOUT = Layout(
     "clock lock written[x y n] dead[x y] noted recent[x y n] count[8]",
-    "pc todo snapshot birth seen[x y n] before at resume flags pending[x y n]",
+    "pc left snapshot birth seen[x y n] before at resume flags pending[x y n]",
     threads=3,
 )
 CLOCK, LOCK, WRITTEN, DEAD, NOTED, RECENT, COUNT = LAYOUT.shared
-PC, TODO, SNAPSHOT, BIRTH, SEEN, BEFORE, AT, RESUME, FLAGS, PENDING = LAYOUT.record
+PC, LEFT, SNAPSHOT, BIRTH, SEEN, BEFORE, AT, RESUME, FLAGS, PENDING = LAYOUT.record
 
 CHOOSE, EXTEND, EXTEND_CHECK, OUTSIDE, OUTSIDE_CHECK, LOCKING, LOCKED = range(7)
 LINK, NOTE, PUBLISH, UNLOCK, FINISHED, MENU = range(7, 13)
@@ -95,15 +94,15 @@ class Commit(Model):
     outside: ClassVar[bool] = True
     """Whether the read set is checked before the lock is taken."""
     snapshot_isolation: ClassVar[bool] = False
-    todo: ClassVar[int] = 2
+    left: ClassVar[int] = 2
 
     def __init__(self, mutate: str = "") -> None:
         super().__init__(mutate)
         program: list[list[Action]] = [[] for _ in range(MENU)]
         eager = {LOCKED, UNLOCK}
         for i, ops in enumerate(self.menu):
-            begin = bound(self.txn_begin, first=len(program))
-            program[CHOOSE].append(action(begin, f"#{i}"))
+            begin = action(self.txn_begin, f"#{i}", first=len(program))
+            program[CHOOSE].append(begin)
             program += [[self._operation(*op)] for op in ops]
             eager.add(len(program))
             program.append([action(self.txn_commit)])
@@ -129,7 +128,7 @@ class Commit(Model):
             "delete": self.txn_delete,
             "undo": self.txn_rollback,
         }[kind]
-        return action(bound(function, k=k), NAMES[k])
+        return action(function, NAMES[k], k=k)
 
     def initial(self) -> Iterable[bytes]:
         for present in self.present:
@@ -139,7 +138,7 @@ class Commit(Model):
             s[WRITTEN + N] = 1
             s[COUNT] = sum(present)
             for t in LAYOUT.bases:
-                s[t + TODO] = self.todo
+                s[t + LEFT] = self.left
                 self.forget(s, t)
             yield bytes(s)
 
@@ -160,7 +159,7 @@ class Commit(Model):
         """End of an attempt: nothing seen, nothing written."""
         s[t + SNAPSHOT : t + FLAGS] = bytes((NONE,)) * (FLAGS - SNAPSHOT)
         s[t + FLAGS : t + LAYOUT.width] = bytes(LAYOUT.width - FLAGS)
-        s[t] = CHOOSE if s[t + TODO] else FINISHED
+        s[t] = CHOOSE if s[t + LEFT] else FINISHED
 
     def unchanged(self, s: bytearray, t: int, k: int) -> bool:
         """txn_entry_unchanged: nothing newer than the snapshot stands in the cell."""
@@ -294,7 +293,7 @@ class Commit(Model):
             s[t] = OUTSIDE if self.outside else LOCKING
             return
         require_one_moment(s, t, SERIALISABLE)
-        s[t + TODO] -= 1
+        s[t + LEFT] -= 1
         self.forget(s, t)
 
     def check_outside__count(self, s: bytearray, t: int) -> None:
@@ -410,84 +409,5 @@ class Commit(Model):
 
     def lock_release(self, s: bytearray, t: int) -> None:
         s[LOCK] = 0
-        s[t + TODO] -= 1
+        s[t + LEFT] -= 1
         self.forget(s, t)
-
-
-def bound(function: Guarded, **arguments: int) -> Guarded:
-    """The function with arguments filled in, under its own name."""
-    return update_wrapper(partial(function, **arguments), function)
-
-
-class CommitValues(Commit):
-    """Values change: increments, write skew, reads of both keys."""
-
-    name = "commit-values"
-    outside = False
-    menu = (
-        (("view", X), ("view", Y)),
-        (("read", X), ("put", Y)),
-        (("read", Y), ("put", X)),
-        (("read", X), ("put", X)),
-    )
-
-
-class CommitExtend(Commit):
-    """A snapshot moves forward in the middle of a block; a nested block is undone."""
-
-    name = "commit-extend"
-    outside = False
-    menu = (
-        (("put", X), ("read", Y), ("undo", X), ("read", X), ("put", Y)),
-        (("put", X), ("put", Y)),
-    )
-
-
-class CommitOutside(Commit):
-    """What was read is checked before the lock is taken; a write of what is there already."""
-
-    name = "commit-outside"
-    menu = (
-        (("read", Y), ("same", X), ("put", Y)),
-        (("put", X),),
-    )
-
-
-class CommitKeys(Commit):
-    """Keys come and go: absence, tombstones, the structure cell."""
-
-    name = "commit-keys"
-    outside = False
-    present = ((False, False),)
-    menu = (
-        (("read", N), ("put", Y)),
-        (("put", X),),
-        (("delete", X),),
-    )
-
-
-class CommitAbsent(CommitKeys):
-    """A snapshot moves forward after an absent key was read."""
-
-    name = "commit-absent"
-    menu = (
-        (("put", Y), ("read", X), ("read", N)),
-        (("put", X),),
-        (("delete", X),),
-    )
-
-
-class CommitSnapshot(Commit):
-    """`isolation="snapshot"`: only what was written is checked."""
-
-    name = "commit-snapshot"
-    snapshot_isolation = True
-    outside = False
-    menu = (
-        (("read", X), ("read", Y)),
-        (("read", X), ("put", X)),
-        (("put", X), ("put", Y)),
-    )
-
-
-MODELS = (CommitValues, CommitExtend, CommitOutside, CommitKeys, CommitAbsent, CommitSnapshot)

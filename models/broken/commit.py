@@ -1,10 +1,7 @@
 """What begin, look-up, extension and commit rest on."""
 
-from ..commit import (
-    OPACITY,
-    SERIALISABLE,
-    STRUCTURE,
-    UPDATE,
+from ..commit import OPACITY, SERIALISABLE, STRUCTURE, UPDATE
+from ..commit_cases import (
     CommitAbsent,
     CommitExtend,
     CommitKeys,

@@ -42,18 +42,19 @@ class Layout:
             if old != new and i not in self._hidden:
                 yield f"{self.names[i]} {_show(old)}→{_show(new)}"
 
-    def sort_threads(self, state: bytes) -> bytes:
+    def sort_threads(self, state: bytes, after: int = 0) -> bytes:
         """The representative of all states that differ only in which thread is which.
 
         Sound when all threads run the same program and no field names a thread: a model says
-        "this thread owns the lock" in that thread's record.
+        "this thread owns the lock" in that thread's record.  The first `after` threads have
+        another part to play and stay where they are.
         """
-        first, width = self.first, self.width
-        records = [state[i : i + width] for i in self.bases]
+        width, bases = self.width, self.bases[after:]
+        records = [state[i : i + width] for i in bases]
         ordered = sorted(records)
         if ordered == records:
             return state
-        return state[:first] + b"".join(ordered)
+        return state[: bases[0]] + b"".join(ordered)
 
 
 def _parse(fields: str) -> tuple[list[str], tuple[int, ...]]:

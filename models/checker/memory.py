@@ -41,6 +41,15 @@ class StoreBuffer:
                 return True
         return False
 
+    def put(self, s: bytearray, t: int, place: int, value: int) -> bool:
+        """A relaxed or release store with no load before the buffer is empty again.
+
+        It need not wait in the buffer: if the thread loads nothing that others write until its
+        next locked instruction, letting others go first between store and flush is the same as
+        letting them go first before the store.
+        """
+        return self.exchange(s, t, place, value) or self.store(s, t, place, value)
+
     def exchange(self, s: bytearray, t: int, place: int, value: int) -> bool:
         """A seq_cst store or a locked instruction.  False while the buffer is not empty."""
         if s[t + self.at] != NONE:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from .layout import Layout
@@ -109,10 +110,12 @@ def require(condition: bool, prop: str) -> None:
         raise Broken(prop)
 
 
-def action(apply: Guarded, detail: str = "") -> Action:
+def action(apply: Callable[..., bool | None], detail: str = "", **arguments: int) -> Action:
     """Name an action after its function, which is named after the C function it stands for.
 
-    A double underscore separates the C function from the step within it.
+    A double underscore separates the C function from the step within it.  `arguments` are filled
+    in for parameters after the first two; `detail` tells the results apart.
     """
     name = apply.__name__.replace("__", ".")
-    return (f"{name} {detail}" if detail else name, apply)
+    guarded = partial(apply, **arguments) if arguments else apply
+    return (f"{name} {detail}" if detail else name, guarded)
