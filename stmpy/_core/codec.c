@@ -7,7 +7,6 @@
 #include "codec.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 const char *codec_status_text(enum codec_status status)
 {
@@ -24,13 +23,6 @@ const char *codec_status_text(enum codec_status status)
 }
 
 //// Writing
-
-void codec_buf_free(struct codec_buf *buf)
-{
-    if (buf->bytes != buf->inlined) free(buf->bytes);
-    buf->bytes = buf->inlined;
-    buf->used = 0;
-}
 
 uint8_t *codec_buf_grow(struct codec_buf *buf, size_t count)
 {

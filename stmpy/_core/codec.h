@@ -33,6 +33,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "heads are swapped to big-endian");
@@ -119,7 +120,12 @@ static inline void codec_buf_init(struct codec_buf *buf, size_t limit)
 }
 
 /* Frees what the buffer took from the heap.  It may be initialised again. */
-void codec_buf_free(struct codec_buf *buf);
+static inline void codec_buf_free(struct codec_buf *buf)
+{
+    if (__builtin_expect(buf->bytes != buf->inlined, 0)) free(buf->bytes);
+    buf->bytes = buf->inlined;
+    buf->used = 0;
+}
 
 /* The slow half of codec_buf_reserve. */
 uint8_t *codec_buf_grow(struct codec_buf *buf, size_t count);

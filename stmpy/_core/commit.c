@@ -102,8 +102,7 @@ static bool check_target(struct txn *txn, const struct txn_entry *entry, region_
 /* Somebody else may have committed a cell for the key meanwhile: it is used then. */
 static bool check_fresh(struct txn *txn, struct txn_entry *entry)
 {
-    struct key key = {entry->variable, entry->order, entry->key_length,
-                      txn_entry_key(txn, entry)};
+    struct key key = txn_entry_as_key(txn, entry);
     region_ref found = index_find(txn->store, &key), fresh = entry->cell;
     if (found == 0)
         return true;

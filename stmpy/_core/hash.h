@@ -6,22 +6,13 @@
 #ifndef STMPY_HASH_H
 #define STMPY_HASH_H
 
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "bytes.h"
 
 static inline uint64_t hash_fold(uint64_t a, uint64_t b)
 {
     __extension__ typedef unsigned __int128 wide;
     wide product = (wide)a * b;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static inline uint64_t hash_load(const uint8_t *bytes, size_t count)
-{
-    uint64_t word = 0;
-    memcpy(&word, bytes, count);
-    return word;
 }
 
 /* The upper and lower half of up to 16 bytes: they may overlap, which is harmless
@@ -31,19 +22,19 @@ static inline uint64_t hash_bytes(const uint64_t seed[2], uint32_t variable, con
 {
     uint64_t state = seed[0] ^ (0x9e3779b97f4a7c15u * variable) ^ length;
     while (length > 16) {
-        state = hash_fold(hash_load(bytes, 8) ^ seed[1], hash_load(bytes + 8, 8) ^ state);
+        state = hash_fold(bytes_load8(bytes) ^ seed[1], bytes_load8(bytes + 8) ^ state);
         bytes += 16;
         length -= 16;
     }
     uint64_t low, high = 0;
     if (length >= 8) {
-        low = hash_load(bytes, 8);
-        high = hash_load(bytes + length - 8, 8);
+        low = bytes_load8(bytes);
+        high = bytes_load8(bytes + length - 8);
     } else if (length >= 4) {
-        low = hash_load(bytes, 4);
-        high = hash_load(bytes + length - 4, 4);
+        low = bytes_load4(bytes);
+        high = bytes_load4(bytes + length - 4);
     } else {
-        low = length ? hash_load(bytes, length) : 0;
+        low = bytes_load_few(bytes, length);
     }
     return hash_fold(hash_fold(low ^ seed[1], high ^ state), 0xd6e8feb86659fd93u ^ seed[0]);
 }

@@ -5,6 +5,10 @@
  * Safe without locks for readers because an insertion becomes visible by one release
  * store into its predecessor, and because a removed cell keeps its own `next` until no
  * read operation that could stand on it is left (history.c).
+ *   Where a cell was found may be remembered over read operations.  Removals are counted
+ * before they happen, and all of this is sequentially consistent: a reader that has
+ * announced itself and finds the count unchanged comes before the removal, so the cell
+ * waits for it as for any other reader.
  */
 #include "index.h"
 
@@ -24,7 +28,7 @@ struct key index_key(const struct store *store, region_ref variable, const uint8
                      uint32_t length)
 {
     uint64_t hash = hash_bytes(store->region->hash_seed, variable, bytes, length);
-    return (struct key){variable, reverse((uint32_t)hash) | 1, length, bytes};
+    return (struct key){variable, reverse((uint32_t)hash) | 1, length, bytes, NULL};
 }
 
 /* Segment 0 holds the first 2^INDEX_FIRST_BITS buckets, each further one as many as all
@@ -67,10 +71,10 @@ static region_ref start_of(const struct store *store, uint32_t order)
 static bool matches(const struct cell *cell, const struct key *key)
 {
     return cell->variable == key->variable && cell->key_length == key->length &&
-           memcmp(cell->key, key->bytes, key->length) == 0;
+           bytes_equal(cell->key, key->bytes, key->length);
 }
 
-region_ref index_find(const struct store *store, const struct key *key)
+static region_ref search(const struct store *store, const struct key *key)
 {
     region_ref ref = start_of(store, key->order);
     for (;;) {
@@ -88,11 +92,22 @@ region_ref index_find(const struct store *store, const struct key *key)
     }
 }
 
+region_ref index_find(const struct store *store, const struct key *key)
+{
+    struct index_hint *hint = key->hint;
+    if (hint == NULL)
+        return search(store, key);
+    uint64_t removals = load_seq_cst(&store->region->index.removals); /* Pairs with remove. */
+    if (hint->cell == 0 || hint->removals != removals)
+        *hint = (struct index_hint){search(store, key), removals};
+    return hint->cell;
+}
+
 static void link_after(struct store *store, region_ref before, region_ref ref)
 {
     shared_u32 *next = &store_cell(store, before)->next;
     put_relaxed(&store_cell(store, ref)->next, load_relaxed(next));
-    put_release(next, ref); /* Pairs with index_find. */
+    put_release(next, ref); /* Pairs with search. */
 }
 
 /* The last node whose order is below `order`. */
@@ -145,7 +160,9 @@ void index_remove(struct store *store, region_ref ref)
             break;
         before = next;
     }
-    /* Pairs with index_find: who still stands on the cell goes on from its own `next`. */
+    uint64_t removals = load_relaxed(&store->region->index.removals);
+    put_seq_cst(&store->region->index.removals, removals + 1); /* Pairs with index_find. */
+    /* Pairs with search: who still stands on the cell goes on from its own `next`. */
     put_release(&store_cell(store, before)->next, load_relaxed(&cell->next));
     store->region->index.cells--;
 }

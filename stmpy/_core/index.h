@@ -10,16 +10,31 @@
 
 #include "lock.h"
 
+/* Where a key's cell was found, good until the next cell is removed. */
+struct index_hint {
+    region_ref cell;   /* 0: not found yet */
+    uint64_t removals; /* of the index before it was found */
+};
+
 struct key {
     region_ref variable;
-    uint32_t order;       /* index_order of its hash */
-    uint32_t length;      /* bytes */
-    const uint8_t *bytes; /* Borrowed */
+    uint32_t order;          /* index_order of its hash */
+    uint32_t length;         /* bytes */
+    const uint8_t *bytes;    /* Borrowed */
+    struct index_hint *hint; /* Borrowed: used and kept up to date; may be NULL */
 };
 
 /* Completes a key: computes its place in the index. */
 struct key index_key(const struct store *store, region_ref variable, const uint8_t *bytes,
                      uint32_t length);
+
+static inline struct key index_key_of(const struct cell *cell)
+{
+    return (struct key){.variable = cell->variable,
+                        .order = cell->order,
+                        .length = cell->key_length,
+                        .bytes = cell->key};
+}
 
 /* Sets up an empty index; STM_STORE_FULL if the region is too small for it. */
 enum stm_status index_init(struct store *store, struct slot *slot);

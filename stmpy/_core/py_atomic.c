@@ -53,7 +53,7 @@ static PyObject *atomic_vectorcall(PyObject *type, PyObject *const *args, size_t
                                    PyObject *names)
 {
     if (PyVectorcall_NARGS(nargsf) == 0 && names == NULL) {
-        struct module_state *state = state_of_type((PyTypeObject *)type);
+        struct module_state *state = PyType_GetModuleState((PyTypeObject *)type);
         struct atomic *self =
             state == NULL ? NULL : PyObject_New(struct atomic, (PyTypeObject *)type);
         if (self == NULL)

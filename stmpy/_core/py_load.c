@@ -4,9 +4,10 @@
  * without decoding; what was assigned is what is read; an object that can be changed in
  * place is marked, and stored by the block if it was.
  */
+#include "bytes.h"
 #include "py_block.h"
 #include "py_errors.h"
-#include "py_var.h"
+#include "py_keys.h"
 
 #define SMALL 40u               /* bytes of a value that are copied to the stack */
 #define CACHE_LEAST 16u         /* smaller values are decoded faster than found */
@@ -63,7 +64,7 @@ static struct cached *cache_place(struct thread_context *context, region_ref ref
 static PyObject *decode_copy(struct thread_context *context, struct txn_value value,
                              uint32_t length, uint8_t *copy)
 {
-    memcpy(copy, value.version->payload, length);
+    bytes_copy(copy, value.version->payload, length);
     txn_read_done(&context->txn);
     return values_decode(&context->state->values, copy, length);
 }
@@ -153,19 +154,20 @@ static void keep_object(struct thread_context *context, uint32_t place, uint64_t
     }
 }
 
-static int load_inside(struct var *self, struct thread_context *context, const struct key *key,
-                       PyObject *key_object, PyObject **out)
+static int load_inside(struct var *self, struct thread_context *context,
+                       const struct encoded_key *key, PyObject *key_object, PyObject **out)
 {
     struct txn *txn = &context->txn;
-    struct txn_entry *known = txn->flags & TXN_READ_ONLY ? NULL : txn_set_find(txn, key);
-    if (known != NULL && known->object != NULL) {
-        *out = Py_NewRef(known->object);
+    struct txn_entry *entry = keys_entry(context, key);
+    if (entry != NULL && entry->object != NULL) {
+        *out = Py_NewRef(entry->object);
         return 1;
     }
     struct txn_value value;
-    enum stm_status status = txn_lookup(txn, key, true, &value);
+    enum stm_status status = txn_lookup_entry(txn, &key->key, entry, true, &value);
     if (status != STM_OK)
         return errors_raise(context, status, self->name, key_object);
+    keys_note_entry(context, key, value.entry);
     if (value.version == NULL) {
         txn_read_done(txn);
         return 0;
@@ -182,30 +184,18 @@ static int load_inside(struct var *self, struct thread_context *context, const s
     return 1;
 }
 
-/* Encodes the key; the struct key points into the buffer. */
-static int encode_key(struct var *self, PyObject *object, struct codec_buf *buf, struct key *out)
-{
-    codec_buf_init(buf, CODEC_KEY_MAX);
-    if (values_encode_key(&self->state->values, object, buf) < 0)
-        return -1;
-    *out = index_key(self->store, self->variable, buf->bytes, (uint32_t)buf->used);
-    return 0;
-}
-
 int var_load(struct var *self, PyObject *key_object, PyObject **out)
 {
     bool inside;
-    struct codec_buf buf;
-    struct key key;
-    if (encode_key(self, key_object, &buf, &key) < 0) {
-        codec_buf_free(&buf);
-        return -1;
-    }
+    struct encoded_key key;
     struct thread_context *context = var_context(self, &inside);
-    int result = context == NULL ? -1
-                 : inside        ? load_inside(self, context, &key, key_object, out)
-                                 : load_outside(self, context, &key, key_object, out);
-    codec_buf_free(&buf);
+    if (context == NULL)
+        return -1;
+    int result = keys_encode(context, self, key_object, &key);
+    if (result == 0)
+        result = inside ? load_inside(self, context, &key, key_object, out)
+                        : load_outside(self, context, &key.key, key_object, out);
+    keys_free(&key);
     return result;
 }
 
@@ -254,28 +244,50 @@ static void replace_object(struct thread_context *context, struct txn_entry *ent
     Py_XDECREF(old); /* last: it may run code */
 }
 
-static int find_entry(struct var *self, struct thread_context *context, const struct key *key,
-                      PyObject *key_object, bool read, struct txn_entry **out)
+/* The key's entry, which a lookup makes if there is none; with `read` in the read set. */
+static int find_entry(struct var *self, struct thread_context *context,
+                      const struct encoded_key *key, PyObject *key_object, bool read,
+                      struct txn_entry **out)
 {
-    struct txn_entry *entry = txn_set_find(&context->txn, key);
+    struct txn_entry *entry = keys_entry(context, key);
     if (entry == NULL || (read && entry->pending == 0)) {
         struct txn_value value;
-        enum stm_status status = txn_lookup(&context->txn, key, read, &value);
+        enum stm_status status =
+            txn_lookup_entry(&context->txn, &key->key, entry, read, &value);
         if (status != STM_OK)
             return errors_raise(context, status, self->name, key_object);
         txn_read_done(&context->txn);
         entry = value.entry;
+        keys_note_entry(context, key, entry);
     }
     *out = entry;
     return 0;
 }
 
-static int save_value(struct var *self, struct thread_context *context, const struct key *key,
-                      PyObject *key_object, PyObject *value)
+static int save_bytes(struct var *self, struct thread_context *context, PyObject *key_object,
+                      PyObject *value, const struct codec_buf *buf, unsigned flags)
+{
+    struct encoded_key key;
+    struct txn_entry *entry = NULL;
+    int result = keys_encode(context, self, key_object, &key);
+    if (result == 0)
+        result = find_entry(self, context, &key, key_object, false, &entry);
+    keys_free(&key);
+    if (result < 0)
+        return -1;
+    enum stm_status status = put(context, entry, buf, flags);
+    if (status != STM_OK)
+        return errors_raise(context, status, self->name, key_object);
+    replace_object(context, entry, value, (flags & VALUE_MUTABLE) != 0);
+    return 1;
+}
+
+/* The value comes before the key, because encoding it may run Python code. */
+static int save_value(struct var *self, struct thread_context *context, PyObject *key_object,
+                      PyObject *value)
 {
     struct codec_buf buf;
     unsigned flags = 0;
-    struct txn_entry *entry = NULL;
     uint64_t attempt = context->attempts_begun;
     codec_buf_init(&buf, CODEC_VALUE_MAX);
     int result = values_encode(&self->state->values, value, &buf, &flags);
@@ -283,24 +295,14 @@ static int save_value(struct var *self, struct thread_context *context, const st
         result = errors_format(self->state, ERROR_NESTED_MISUSE,
                                "%U: encoding the value ended the block", self->name);
     if (result == 0)
-        result = find_entry(self, context, key, key_object, false, &entry);
-    if (result == 0) {
-        enum stm_status status = put(context, entry, &buf, flags);
-        if (status != STM_OK)
-            result = errors_raise(context, status, self->name, key_object);
-        else
-            replace_object(context, entry, value, (flags & VALUE_MUTABLE) != 0);
-    }
+        result = save_bytes(self, context, key_object, value, &buf, flags);
     codec_buf_free(&buf);
-    return result < 0 ? -1 : 1;
+    return result;
 }
 
-static int delete_key(struct var *self, struct thread_context *context, const struct key *key,
-                      PyObject *key_object)
+static int delete_entry(struct var *self, struct thread_context *context,
+                        struct txn_entry *entry, PyObject *key_object)
 {
-    struct txn_entry *entry = NULL;
-    if (find_entry(self, context, key, key_object, true, &entry) < 0)
-        return -1;
     if (!txn_live(&context->txn, entry))
         return 0;
     enum stm_status status = txn_delete(&context->txn, entry);
@@ -314,18 +316,25 @@ static int delete_key(struct var *self, struct thread_context *context, const st
     return 1;
 }
 
+static int delete_key(struct var *self, struct thread_context *context, PyObject *key_object)
+{
+    struct encoded_key key;
+    struct txn_entry *entry = NULL;
+    int result = keys_encode(context, self, key_object, &key);
+    if (result == 0)
+        result = find_entry(self, context, &key, key_object, true, &entry);
+    if (result == 0)
+        result = delete_entry(self, context, entry, key_object);
+    keys_free(&key);
+    return result;
+}
+
 int var_save(struct var *self, PyObject *key_object, PyObject *value)
 {
     bool inside;
-    struct codec_buf buf;
-    struct key key;
-    int result = encode_key(self, key_object, &buf, &key);
-    struct thread_context *context = result < 0 ? NULL : var_context(self, &inside);
+    struct thread_context *context = var_context(self, &inside);
     if (context == NULL || check_writable(self, context, inside, key_object) < 0)
-        result = -1;
-    else
-        result = value != NULL ? save_value(self, context, &key, key_object, value)
-                               : delete_key(self, context, &key, key_object);
-    codec_buf_free(&buf);
-    return result;
+        return -1;
+    return value != NULL ? save_value(self, context, key_object, value)
+                         : delete_key(self, context, key_object);
 }

@@ -74,13 +74,15 @@ __attribute__((constructor)) static void prepare(void)
     pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
 
-static void drop_cache(struct thread_context *context)
+static void drop_caches(struct thread_context *context)
 {
     struct cached *cache = context->cache;
     context->cache = NULL;
     for (uint32_t i = 0; cache != NULL && i < CACHE_ENTRIES; i++)
         Py_XDECREF(cache[i].object);
     PyMem_RawFree(cache);
+    for (uint32_t i = 0; i < KNOWN_KEYS; i++)
+        Py_CLEAR(context->keys[i].object);
 }
 
 /* Attached to the interpreter that the context belongs to. */
@@ -95,7 +97,7 @@ static void free_context(struct thread_context *context)
     block_forget_levels(context, 0);
     if (!context->ended)
         detach_all(context);
-    drop_cache(context);
+    drop_caches(context);
     Py_CLEAR(context->block.saved);
     Py_CLEAR(context->block.error);
     Py_CLEAR(context->block.on_commit);

@@ -65,6 +65,22 @@ struct cached {
     PyObject *object; /* Owned */
 };
 
+#define KNOWN_KEYS 128u
+#define KNOWN_KEY_BYTES 40u
+
+/* A key that was used lately; see py_keys.h. */
+struct known_key {
+    PyObject *object;    /* Owned: an exact str or int; NULL: unused */
+    uint64_t store;      /* number of the store */
+    uint64_t attempt;    /* in which the key has the entry at `place` */
+    uint32_t place;
+    region_ref variable;
+    uint32_t order;      /* as in struct key */
+    uint32_t length;     /* bytes */
+    struct index_hint hint;
+    uint8_t bytes[KNOWN_KEY_BYTES];
+};
+
 struct thread_context {
     struct module_state *state;   /* Borrowed: this struct goes before the module does */
     uint64_t thread;              /* Immutable */
@@ -81,6 +97,7 @@ struct thread_context {
     uint32_t depth;               /* open levels */
     struct level levels[BLOCK_LEVELS];
     struct cached *cache;         /* Owned: CACHE_ENTRIES, or NULL until needed */
+    struct known_key keys[KNOWN_KEYS];
 };
 
 /* glibc keeps room beside the threads for a few variables of libraries that are loaded

@@ -247,8 +247,24 @@ PyObject *decode_value(struct decoder *decoder)
     return decode_simple(decoder, &head);
 }
 
+/* What many values are, an integer below 2^16; false for everything else. */
+static bool read_short_int(const uint8_t *bytes, size_t length, long *out)
+{
+    if (length == 1 && bytes[0] < 24)
+        *out = bytes[0];
+    else if (length == 2 && bytes[0] == 24)
+        *out = bytes[1];
+    else if (length == 3 && bytes[0] == 25)
+        *out = bytes[1] << 8 | bytes[2];
+    else
+        return false;
+    return true;
+}
+
 PyObject *values_decode(struct values_state *state, const uint8_t *bytes, size_t length)
 {
+    long number;
+    if (read_short_int(bytes, length, &number)) return PyLong_FromLong(number);
     struct decoder decoder = {.state = state};
     codec_in_init(&decoder.in, bytes, length);
     if (length > CODEC_VALUE_MAX)

@@ -63,7 +63,7 @@ static enum stm_status read_all(struct txn *txn, struct var *self, void *out)
 
 Py_ssize_t var_length(struct var *self)
 {
-    uint64_t size;
+    uint64_t size = 0;
     return read_variable(self, read_size, &size) < 0 ? -1 : (Py_ssize_t)size;
 }
 

@@ -9,6 +9,7 @@
  */
 #include "txn.h"
 
+#include "bytes.h"
 #include "lock.h"
 
 #include <string.h>
@@ -66,8 +67,7 @@ static bool lost(struct txn *txn, const struct txn_entry *entry, uint32_t site)
 /* An entry that read its key as absent, or writes it for the first time. */
 static bool still_absent(struct txn *txn, const struct txn_entry *entry, uint64_t snapshot)
 {
-    struct key key = {entry->variable, entry->order, entry->key_length,
-                      txn_entry_key(txn, entry)};
+    struct key key = txn_entry_as_key(txn, entry);
     region_ref ref = index_find(txn->store, &key);
     if (ref == 0)
         return true;
@@ -119,19 +119,30 @@ static region_ref visible(const struct txn *txn, region_ref cell, uint64_t snaps
     return 0;
 }
 
+_Static_assert(offsetof(struct version, payload) + ENTRY_START <= 32,
+               "every version's block has so many bytes to copy");
+
+void txn_entry_see(const struct txn *txn, struct txn_entry *entry, region_ref ref)
+{
+    const struct version *version = store_version(txn->store, ref);
+    bool live = ref != 0 && version_live(version);
+    entry->seen = ref;
+    entry->flags = live ? entry->flags | ENTRY_LIVE : entry->flags & ~(uint32_t)ENTRY_LIVE;
+    if (live) {
+        entry->seen_length = version_length(version);
+        memcpy(entry->seen_start, version->payload, ENTRY_START);
+    }
+}
+
 /* A key that was only looked up to be written: what the new snapshot shows counts now. */
 static void look_again(struct txn *txn, struct txn_entry *entry, uint64_t snapshot)
 {
-    struct key key = {entry->variable, entry->order, entry->key_length,
-                      txn_entry_key(txn, entry)};
+    struct key key = txn_entry_as_key(txn, entry);
     bool newer;
     region_ref cell = index_find(txn->store, &key);
-    region_ref seen = cell == 0 ? 0 : visible(txn, cell, snapshot, &newer);
-    bool live = seen != 0 && version_live(store_version(txn->store, seen));
     if (entry->pending == 0)
         entry->cell = cell;
-    entry->seen = seen;
-    entry->flags = live ? entry->flags | ENTRY_LIVE : entry->flags & ~(uint32_t)ENTRY_LIVE;
+    txn_entry_see(txn, entry, cell == 0 ? 0 : visible(txn, cell, snapshot, &newer));
 }
 
 enum stm_status txn_extend(struct txn *txn)
@@ -165,13 +176,12 @@ struct found {
 };
 
 /* Finds the version within a read operation, which stays open after STM_OK. */
-static enum stm_status find_visible(struct txn *txn, const struct key *key, region_ref cell,
-                                    struct found *out)
+static enum stm_status find_visible(struct txn *txn, const struct key *key, struct found *out)
 {
     for (bool moved = true;;) {
         bool newer = false;
         slot_read_begin(txn->store, txn->slot);
-        out->cell = cell != 0 ? cell : index_find(txn->store, key);
+        out->cell = index_find(txn->store, key);
         out->version = out->cell != 0 ? visible(txn, out->cell, txn->snapshot, &newer) : 0;
         if (slot_evicted(txn->slot, txn->snapshot)) {
             slot_read_end(txn->slot);
@@ -197,15 +207,6 @@ static enum stm_status find_visible(struct txn *txn, const struct key *key, regi
     }
 }
 
-/* Fills what the snapshot shows into a new entry. */
-static void note_seen(struct txn *txn, struct txn_entry *entry, struct found found)
-{
-    entry->cell = found.cell;
-    entry->seen = found.version;
-    if (found.version != 0 && version_live(store_version(txn->store, found.version)))
-        entry->flags |= ENTRY_LIVE;
-}
-
 static const struct version *live_or_null(const struct txn *txn, region_ref ref)
 {
     const struct version *version = ref != 0 ? store_version(txn->store, ref) : NULL;
@@ -228,40 +229,57 @@ static void fill_value(const struct version *version, struct txn_entry *entry,
     out->ts = version == NULL || own ? 0 : load_relaxed(&version->ts);
 }
 
-enum stm_status txn_lookup(struct txn *txn, const struct key *key, bool read,
-                           struct txn_value *out)
+/* A key that the transaction meets for the first time. */
+static enum stm_status look_up_new(struct txn *txn, const struct key *key,
+                                   struct txn_entry **out)
 {
     struct found found;
-    enum stm_status status;
+    enum stm_status status = find_visible(txn, key, &found);
+    if (status != STM_OK)
+        return status;
+    status = txn_set_add(txn, key, 0, out);
+    if (status != STM_OK) {
+        slot_read_end(txn->slot);
+        return status;
+    }
+    (*out)->cell = found.cell;
+    txn_entry_see(txn, *out, found.version);
+    return STM_OK;
+}
+
+enum stm_status txn_lookup_entry(struct txn *txn, const struct key *key,
+                                 struct txn_entry *entry, bool read, struct txn_value *out)
+{
+    enum stm_status status = STM_OK;
     if (txn->flags & TXN_READ_ONLY) {
-        status = find_visible(txn, key, 0, &found);
+        struct found found;
+        status = find_visible(txn, key, &found);
         if (status == STM_OK)
             fill_value(live_or_null(txn, found.version), NULL, out);
         return status;
     }
-    struct txn_entry *entry = txn_set_find(txn, key);
     if (entry == NULL) {
-        status = find_visible(txn, key, 0, &found);
-        if (status != STM_OK)
-            return status;
-        status = txn_set_add(txn, key, 0, &entry);
-        if (status != STM_OK) {
-            slot_read_end(txn->slot);
-            return status;
-        }
-        note_seen(txn, entry, found);
+        status = look_up_new(txn, key, &entry);
     } else if (entry->pending == 0) {
         /* The version seen is kept for our snapshot, unless that was given up. */
         slot_read_begin(txn->store, txn->slot);
         if (slot_evicted(txn->slot, txn->snapshot)) {
             slot_read_end(txn->slot);
-            return STM_TOO_OLD;
+            status = STM_TOO_OLD;
         }
     }
+    if (status != STM_OK)
+        return status;
     if (read && entry->pending == 0)
         entry->flags |= ENTRY_READ;
     fill_value(txn_current(txn, entry), entry, out);
     return STM_OK;
+}
+
+enum stm_status txn_lookup(struct txn *txn, const struct key *key, bool read,
+                           struct txn_value *out)
+{
+    return txn_lookup_entry(txn, key, txn_set_find(txn, key), read, out);
 }
 
 /* ---- writing ------------------------------------------------------------------------------ */
@@ -286,24 +304,34 @@ static bool same_as_current(const struct txn *txn, const struct txn_entry *entry
            memcmp(version->payload, payload, length) == 0;
 }
 
+/* Compares with a value that the entry does not remember whole. */
+static enum stm_status same_as_seen(struct txn *txn, struct txn_entry *entry,
+                                    const uint8_t *payload, size_t length, bool *same)
+{
+    slot_read_begin(txn->store, txn->slot);
+    *same = same_as_current(txn, entry, payload, length);
+    bool given_up = slot_evicted(txn->slot, txn->snapshot);
+    slot_read_end(txn->slot);
+    return given_up ? STM_TOO_OLD : STM_OK;
+}
+
 /* Whether the value is there already; reading it is what the block did then. */
 static enum stm_status find_same(struct txn *txn, struct txn_entry *entry,
                                  const uint8_t *payload, size_t length, bool *same)
 {
-    if (entry->pending != 0 || entry->seen == 0) {
-        *same = entry->pending != 0 && same_as_current(txn, entry, payload, length);
+    if (entry->pending != 0) {
+        *same = same_as_current(txn, entry, payload, length);
         return STM_OK;
     }
-    slot_read_begin(txn->store, txn->slot);
-    bool equal = same_as_current(txn, entry, payload, length);
-    bool given_up = slot_evicted(txn->slot, txn->snapshot);
-    slot_read_end(txn->slot);
-    if (given_up)
-        return STM_TOO_OLD;
-    if (equal)
+    enum stm_status status = STM_OK;
+    *same = entry->flags & ENTRY_LIVE && entry->seen_length == length;
+    if (*same && length <= ENTRY_START)
+        *same = bytes_equal(entry->seen_start, payload, length);
+    else if (*same)
+        status = same_as_seen(txn, entry, payload, length, same);
+    if (status == STM_OK && *same)
         entry->flags |= ENTRY_READ;
-    *same = equal;
-    return STM_OK;
+    return status;
 }
 
 enum stm_status txn_put(struct txn *txn, struct txn_entry *entry, const uint8_t *payload,
@@ -323,7 +351,7 @@ enum stm_status txn_put(struct txn *txn, struct txn_entry *entry, const uint8_t 
     if (status != STM_OK)
         return status;
     txn->bytes += length;
-    memcpy(version->payload, payload, length);
+    bytes_copy(version->payload, payload, length);
     return STM_OK;
 }
 

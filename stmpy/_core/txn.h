@@ -24,6 +24,8 @@ enum entry_flags {
     ENTRY_MARK = 8,      /* for the binding: the object may have been changed in place */
 };
 
+#define ENTRY_START 12u /* bytes of a value that an entry remembers */
+
 struct txn_entry {
     uint32_t order;      /* as in struct key */
     region_ref variable;
@@ -33,6 +35,8 @@ struct txn_entry {
     uint32_t key_offset; /* in txn.keys */
     uint32_t key_length; /* bytes */
     uint32_t flags;      /* enum entry_flags */
+    uint32_t seen_length;             /* bytes of the value at the snapshot */
+    uint8_t seen_start[ENTRY_START];  /* its first bytes */
     void *object;        /* Owned by the binding */
 };
 
@@ -79,7 +83,7 @@ struct txn {
     struct txn_entry *entries; /* Owned */
     uint32_t count, room;
     uint32_t *table;           /* Owned: open addressing over entries, by order; 1 + place */
-    uint32_t table_size;       /* a power of two, 0 while the entries are few */
+    uint32_t table_size;       /* a power of two, or 0: see txn_set.c */
     uint8_t *keys;             /* Owned: the keys of all entries */
     uint32_t keys_length, keys_room;
     struct txn_undo *undo;     /* Owned */
@@ -140,6 +144,14 @@ static inline const uint8_t *txn_entry_key(const struct txn *txn, const struct t
     return txn->keys + entry->key_offset;
 }
 
+static inline struct key txn_entry_as_key(const struct txn *txn, const struct txn_entry *entry)
+{
+    return (struct key){.variable = entry->variable,
+                        .order = entry->order,
+                        .length = entry->key_length,
+                        .bytes = txn_entry_key(txn, entry)};
+}
+
 /* ---- nesting --------------------------------------------------------------------------- */
 
 struct txn_savepoint txn_save(struct txn *txn);
@@ -149,7 +161,12 @@ void txn_rollback(struct txn *txn, struct txn_savepoint savepoint);
 
 /* ---- between the files of the room ------------------------------------------------------ */
 
+/* The entry of a key that the transaction has met; NULL for others, and if it keeps no read
+ * set.  Entries move when the next one is added. */
 struct txn_entry *txn_set_find(const struct txn *txn, const struct key *key);
+/* As txn_lookup, for a caller that knows what txn_set_find gives. */
+enum stm_status txn_lookup_entry(struct txn *txn, const struct key *key,
+                                 struct txn_entry *entry, bool read, struct txn_value *out);
 struct txn_entry *txn_set_structure(const struct txn *txn, region_ref variable);
 /* The entry of the key that a cell stands for, also if it read the key as absent. */
 struct txn_entry *txn_set_by_cell(const struct txn *txn, region_ref cell);
@@ -160,6 +177,10 @@ void txn_set_clear(struct txn *txn);
 /* Puts a new, unpublished version with room for `length` bytes into the write set. */
 enum stm_status txn_pending_add(struct txn *txn, struct txn_entry *entry, size_t length,
                                 uint32_t version_flags, struct version **out);
+
+/* Notes the version that the snapshot shows of the entry's key, or 0.  Within a read
+ * operation. */
+void txn_entry_see(const struct txn *txn, struct txn_entry *entry, region_ref version);
 
 /* True if nothing that the entry stands for was committed after the snapshot.  Within a
  * read operation or under the commit lock.  Fills txn.conflict otherwise. */

@@ -1,29 +1,26 @@
 /* txn_set.c - the entries of a transaction: read set and write set in one table.
  *
- * Invariant: a key (or the structure of a variable) has at most one entry.  The table is
- * made when the entries outgrow a linear search and then covers all of them.  All of it
- * is memory of the process that only the transaction's thread touches, except the array of
- * pending versions, which lies in the region so that whoever finds this thread dead can
- * free or unlink them.
+ * Invariant: a key (or the structure of a variable) has at most one entry.  The table
+ * covers all entries once they have outgrown a linear search, and is empty before that.
+ * All of it is memory of the process that only the transaction's thread touches, except
+ * the array of pending versions, which lies in the region so that whoever finds this
+ * thread dead can free or unlink them.
  */
 #include "txn.h"
+
+#include "bytes.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define LINEAR SCALED(8u, 2u)
+#define LINEAR SCALED(16u, 2u) /* up to so many entries are searched one by one */
+#define TABLE_KEPT SCALED(1024u, 16u) /* a larger table costs too much to clear for each block */
 
-static bool is_key(const struct txn *txn, const struct txn_entry *entry, const struct key *key)
-{
-    return entry->order == key->order && entry->variable == key->variable &&
-           entry->key_length == key->length && !(entry->flags & ENTRY_STRUCTURE) &&
-           memcmp(txn_entry_key(txn, entry), key->bytes, key->length) == 0;
-}
-
-/* Structures have no hash: the variable itself tells them apart. */
+/* Structures have no hash: the variable itself tells them apart, and the lowest bit of the
+ * order, which is set in those of keys. */
 static struct key structure_key(region_ref variable)
 {
-    return (struct key){variable, variable * 2654435761u << 1, 0, NULL};
+    return (struct key){.variable = variable, .order = variable * 2654435761u << 1};
 }
 
 uint32_t txn_cell_order(const struct cell *cell)
@@ -32,59 +29,41 @@ uint32_t txn_cell_order(const struct cell *cell)
     return structure ? structure_key(cell->variable).order : cell->order;
 }
 
-static bool is_structure(const struct txn_entry *entry, region_ref variable)
+static bool matches(const struct txn *txn, const struct txn_entry *entry, const struct key *key)
 {
-    return (entry->flags & ENTRY_STRUCTURE) && entry->variable == variable;
+    return entry->order == key->order && entry->variable == key->variable &&
+           entry->key_length == key->length &&
+           bytes_equal(txn_entry_key(txn, entry), key->bytes, key->length);
 }
 
-/* Spreads orders, whose low bit is constant, over the table. */
+/* Spreads orders over the table. */
 static uint32_t place_of(const struct txn *txn, uint32_t order)
 {
     return order * 2654435761u >> 7 & (txn->table_size - 1);
 }
 
-typedef bool (*entry_test)(const struct txn *txn, const struct txn_entry *entry,
-                           const void *wanted);
-
-static struct txn_entry *search(const struct txn *txn, uint32_t order, entry_test test,
-                                const void *wanted)
+struct txn_entry *txn_set_find(const struct txn *txn, const struct key *key)
 {
-    if (txn->table_size == 0) {
+    if (txn->count <= LINEAR) {
         for (uint32_t i = txn->count; i > 0; i--) {
-            if (test(txn, &txn->entries[i - 1], wanted))
+            if (matches(txn, &txn->entries[i - 1], key))
                 return &txn->entries[i - 1];
         }
         return NULL;
     }
     uint32_t mask = txn->table_size - 1;
-    for (uint32_t at = place_of(txn, order); txn->table[at] != 0; at = (at + 1) & mask) {
+    for (uint32_t at = place_of(txn, key->order); txn->table[at] != 0; at = (at + 1) & mask) {
         struct txn_entry *entry = &txn->entries[txn->table[at] - 1];
-        if (entry->order == order && test(txn, entry, wanted))
+        if (matches(txn, entry, key))
             return entry;
     }
     return NULL;
 }
 
-static bool test_key(const struct txn *txn, const struct txn_entry *entry, const void *wanted)
-{
-    return is_key(txn, entry, wanted);
-}
-
-static bool test_structure(const struct txn *txn, const struct txn_entry *entry,
-                           const void *wanted)
-{
-    (void)txn;
-    return is_structure(entry, *(const region_ref *)wanted);
-}
-
-struct txn_entry *txn_set_find(const struct txn *txn, const struct key *key)
-{
-    return search(txn, key->order, test_key, key);
-}
-
 struct txn_entry *txn_set_structure(const struct txn *txn, region_ref variable)
 {
-    return search(txn, structure_key(variable).order, test_structure, &variable);
+    struct key key = structure_key(variable);
+    return txn_set_find(txn, &key);
 }
 
 struct txn_entry *txn_set_by_cell(const struct txn *txn, region_ref ref)
@@ -92,7 +71,7 @@ struct txn_entry *txn_set_by_cell(const struct txn *txn, region_ref ref)
     const struct cell *cell = store_cell(txn->store, ref);
     if (load_relaxed(&cell->flags) & CELL_STRUCTURE)
         return txn_set_structure(txn, cell->variable);
-    struct key key = {cell->variable, cell->order, cell->key_length, cell->key};
+    struct key key = index_key_of(cell);
     return txn_set_find(txn, &key);
 }
 
@@ -104,42 +83,61 @@ static void table_insert(struct txn *txn, uint32_t place)
     txn->table[at] = place + 1;
 }
 
-static bool table_grow(struct txn *txn)
+/* Makes the table cover all entries, with room for one more. */
+static bool table_reserve(struct txn *txn)
 {
-    uint32_t size = txn->table_size == 0 ? 4 * LINEAR : 2 * txn->table_size;
-    uint32_t *table = calloc(size, sizeof *table);
-    if (table == NULL)
-        return false;
-    free(txn->table);
-    txn->table = table;
-    txn->table_size = size;
+    bool roomy = 2 * (txn->count + 1) <= txn->table_size;
+    if (roomy && txn->count > LINEAR)
+        return true;
+    if (!roomy) {
+        uint32_t size = txn->table_size == 0 ? 4 * LINEAR : 2 * txn->table_size;
+        uint32_t *table = calloc(size, sizeof *table);
+        if (table == NULL)
+            return false;
+        free(txn->table);
+        txn->table = table;
+        txn->table_size = size;
+    }
     for (uint32_t i = 0; i < txn->count; i++)
         table_insert(txn, i);
     return true;
 }
 
-/* Makes room for `more` elements of `size` bytes behind `length`. */
-static bool reserve(void *array, uint32_t *room, uint32_t length, uint32_t more, size_t size)
+/* Grows an array to at least `wanted` elements of `size` bytes; NULL if there is no memory. */
+static void *grow(void *array, uint32_t *room, uint64_t wanted, size_t size)
 {
-    if (length + more <= *room)
-        return true;
-    uint64_t wanted = *room < 16 ? 16 : 2 * (uint64_t)*room;
-    while (wanted < (uint64_t)length + more)
-        wanted *= 2;
-    void **address = array;
-    void *grown = wanted > UINT32_MAX ? NULL : realloc(*address, (size_t)wanted * size);
-    if (grown == NULL)
-        return false;
-    *address = grown;
-    *room = (uint32_t)wanted;
-    return true;
+    uint64_t grown = *room < 16 ? 16 : 2 * (uint64_t)*room;
+    while (grown < wanted)
+        grown *= 2;
+    void *result = grown > UINT32_MAX ? NULL : realloc(array, (size_t)grown * size);
+    if (result != NULL)
+        *room = (uint32_t)grown;
+    return result;
+}
+
+static bool reserve_entry(struct txn *txn, uint32_t key_length)
+{
+    if (txn->count == txn->room) {
+        struct txn_entry *entries =
+            grow(txn->entries, &txn->room, (uint64_t)txn->count + 1, sizeof *entries);
+        if (entries == NULL)
+            return false;
+        txn->entries = entries;
+    }
+    if (txn->keys_room - txn->keys_length < key_length) {
+        uint8_t *keys =
+            grow(txn->keys, &txn->keys_room, (uint64_t)txn->keys_length + key_length, 1);
+        if (keys == NULL)
+            return false;
+        txn->keys = keys;
+    }
+    return txn->count < LINEAR || table_reserve(txn);
 }
 
 enum stm_status txn_set_add(struct txn *txn, const struct key *key, uint32_t flags,
                             struct txn_entry **out)
 {
-    if (!reserve(&txn->entries, &txn->room, txn->count, 1, sizeof *txn->entries) ||
-        !reserve(&txn->keys, &txn->keys_room, txn->keys_length, key->length, 1))
+    if (!reserve_entry(txn, key->length))
         return STM_NO_MEMORY;
     bool structure = (flags & ENTRY_STRUCTURE) != 0;
     struct txn_entry *entry = &txn->entries[txn->count];
@@ -150,32 +148,23 @@ enum stm_status txn_set_add(struct txn *txn, const struct key *key, uint32_t fla
         .key_length = key->length,
         .flags = flags,
     };
-    if (key->length > 0)
-        memcpy(txn->keys + txn->keys_length, key->bytes, key->length);
-    txn->count++;
-    bool fits = txn->count <= LINEAR && txn->table_size == 0;
-    if (!fits) {
-        if (2 * txn->count > txn->table_size) {
-            if (!table_grow(txn)) {
-                txn->count--;
-                return STM_NO_MEMORY;
-            }
-        } else {
-            table_insert(txn, txn->count - 1);
-        }
-    }
+    bytes_copy(txn->keys + txn->keys_length, key->bytes, key->length);
     txn->keys_length += key->length;
+    if (txn->count >= LINEAR)
+        table_insert(txn, txn->count);
+    txn->count++;
     *out = entry;
     return STM_OK;
 }
 
 void txn_set_clear(struct txn *txn)
 {
-    /* A table that has become large is given back: clearing it would cost every block. */
-    if (txn->table_size > 0) {
+    if (txn->table_size > TABLE_KEPT) {
         free(txn->table);
         txn->table = NULL;
         txn->table_size = 0;
+    } else if (txn->count > LINEAR) {
+        memset(txn->table, 0, txn->table_size * sizeof *txn->table);
     }
     txn->count = 0;
     txn->keys_length = 0;
@@ -253,6 +242,17 @@ static enum stm_status new_version(struct txn *txn, size_t length, uint32_t flag
     return STM_OK;
 }
 
+static bool reserve_undo(struct txn *txn)
+{
+    if (txn->undo_length < txn->undo_room)
+        return true;
+    struct txn_undo *undo =
+        grow(txn->undo, &txn->undo_room, (uint64_t)txn->undo_length + 1, sizeof *undo);
+    if (undo != NULL)
+        txn->undo = undo;
+    return undo != NULL;
+}
+
 /* Replaces the version of an entry that was written at this level already. */
 static void replace_pending(struct txn *txn, struct txn_entry *entry, region_ref fresh)
 {
@@ -267,8 +267,7 @@ enum stm_status txn_pending_add(struct txn *txn, struct txn_entry *entry, size_t
 {
     region_ref fresh;
     enum stm_status status = pending_reserve(txn);
-    if (status == STM_OK && txn->levels > 0 &&
-        !reserve(&txn->undo, &txn->undo_room, txn->undo_length, 1, sizeof *txn->undo))
+    if (status == STM_OK && txn->levels > 0 && !reserve_undo(txn))
         status = STM_NO_MEMORY;
     if (status == STM_OK)
         status = new_version(txn, length, version_flags, &fresh);

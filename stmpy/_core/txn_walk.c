@@ -16,7 +16,7 @@ static enum stm_status read_structure(struct txn *txn, region_ref variable, uint
     struct txn_entry *entry = txn_set_structure(txn, variable);
     bool recorded = !(txn->flags & TXN_READ_ONLY);
     if (entry == NULL && recorded) {
-        struct key key = {variable, 0, 0, NULL};
+        struct key key = {.variable = variable};
         enum stm_status status = txn_set_add(txn, &key, ENTRY_STRUCTURE, &entry);
         if (status != STM_OK)
             return status;
@@ -89,10 +89,10 @@ static enum stm_status remember(struct txn *txn, const struct key *key, region_r
                                 region_ref seen)
 {
     struct txn_entry *entry;
-    enum stm_status status = txn_set_add(txn, key, ENTRY_READ | ENTRY_LIVE, &entry);
+    enum stm_status status = txn_set_add(txn, key, ENTRY_READ, &entry);
     if (status == STM_OK) {
         entry->cell = cell;
-        entry->seen = seen;
+        txn_entry_see(txn, entry, seen);
     }
     return status;
 }
@@ -101,9 +101,8 @@ static enum stm_status walk_cell(struct walk *walk, region_ref ref)
 {
     struct txn *txn = walk->txn;
     const struct cell *cell = store_cell(txn->store, ref);
-    struct key key = {cell->variable, cell->order, cell->key_length, cell->key};
-    struct txn_entry *entry =
-        txn->flags & TXN_READ_ONLY ? NULL : txn_set_find(txn, &key);
+    struct key key = index_key_of(cell);
+    struct txn_entry *entry = txn_set_find(txn, &key);
     region_ref seen;
     const struct version *version = version_at(txn, cell, &seen);
     if (entry != NULL && entry->pending != 0) {
@@ -171,7 +170,7 @@ static enum stm_status add_change(struct txn *txn, region_ref variable, int64_t 
     struct txn_entry *entry = txn_set_structure(txn, variable);
     enum stm_status status = STM_OK;
     if (entry == NULL) {
-        struct key key = {variable, 0, 0, NULL};
+        struct key key = {.variable = variable};
         status = txn_set_add(txn, &key, ENTRY_STRUCTURE, &entry);
         if (status != STM_OK)
             return status;
