@@ -63,6 +63,7 @@ def test_dirty_reads_are_found(seed: int, stamped: bool) -> None:
     assert report.kinds >= {"G1a", "G1b"}
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_transactions(rng: Random) -> None:
     report = check(simulate(rng, Engine.SERIALIZABLE, 100_000, workers=8, spread=10))
     assert report.clean, report
