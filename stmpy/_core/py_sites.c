@@ -37,24 +37,27 @@ void sites_free(void *opaque)
 
 /* ---- the monitoring tool ------------------------------------------------------------------- */
 
-static PyObject *import_attribute(const char *module, const char *name)
+static int import_attribute(const char *module, const char *name, PyObject **out)
 {
     PyObject *imported = PyImport_ImportModule(module);
     PyObject *attribute = imported == NULL ? NULL : PyObject_GetAttrString(imported, name);
     Py_XDECREF(imported);
-    return attribute;
+    if (attribute == NULL)
+        return -1;
+    Py_XSETREF(*out, attribute);
+    return 0;
 }
 
-static int register_callback(struct module_state *state, PyObject *module, const char *event,
-                             const char *function)
+static int register_callback(struct module_state *state, int tool, PyObject *module,
+                             const char *event, const char *function)
 {
     PyObject *events = PyObject_GetAttrString(state->monitoring, "events");
     PyObject *number = events == NULL ? NULL : PyObject_GetAttrString(events, event);
     PyObject *callback = PyObject_GetAttrString(module, function);
     PyObject *result = NULL;
     if (number != NULL && callback != NULL)
-        result = PyObject_CallMethod(state->monitoring, "register_callback", "iOO", state->tool,
-                                     number, callback);
+        result = PyObject_CallMethod(state->monitoring, "register_callback", "iOO", tool, number,
+                                     callback);
     Py_XDECREF(events);
     Py_XDECREF(number);
     Py_XDECREF(callback);
@@ -80,29 +83,36 @@ static int take_tool(struct module_state *state)
     return TOOL_NONE;
 }
 
+/* Several threads may come here at once, as importing lets others run.  Nothing in here does,
+ * so that one takes a tool, and the others find it with its callbacks in place. */
+static int set_up_tool(struct module_state *state, PyObject *native)
+{
+    if (state->tool != TOOL_UNKNOWN)
+        return 0;
+    Py_XSETREF(state->monitoring, Py_XNewRef(PySys_GetObject("monitoring")));
+    if (state->monitoring == NULL)
+        return -1;
+    Py_XSETREF(state->disable, PyObject_GetAttrString(state->monitoring, "DISABLE"));
+    int tool = state->disable == NULL ? TOOL_UNKNOWN : take_tool(state);
+    if (tool == TOOL_UNKNOWN)
+        return -1;
+    if (tool != TOOL_NONE &&
+        (register_callback(state, tool, native, "LINE", "_on_line") < 0 ||
+         register_callback(state, tool, native, "PY_YIELD", "_on_yield") < 0))
+        return -1;
+    state->tool = tool;
+    return 0;
+}
+
 /* 0, or -1 with an exception; state->tool tells whether there is a tool. */
 static int set_up(struct module_state *state)
 {
-    state->analyse = import_attribute("stmpy._sites", "analyse");
-    state->save = import_attribute("stmpy._frames", "save");
-    state->run_again = import_attribute("stmpy._frames", "run_again");
-    state->monitoring = Py_XNewRef(PySys_GetObject("monitoring"));
-    if (state->analyse == NULL || state->save == NULL || state->run_again == NULL ||
-        state->monitoring == NULL)
+    if (import_attribute("stmpy._sites", "analyse", &state->analyse) < 0 ||
+        import_attribute("stmpy._frames", "save", &state->save) < 0 ||
+        import_attribute("stmpy._frames", "run_again", &state->run_again) < 0)
         return -1;
-    state->disable = PyObject_GetAttrString(state->monitoring, "DISABLE");
-    if (state->disable == NULL)
-        return -1;
-    int tool = take_tool(state);
-    if (tool == TOOL_UNKNOWN)
-        return -1;
-    state->tool = tool;
-    if (tool == TOOL_NONE)
-        return 0;
     PyObject *native = PyImport_ImportModule("stmpy._native");
-    int result = native == NULL ? -1 : register_callback(state, native, "LINE", "_on_line");
-    if (result == 0)
-        result = register_callback(state, native, "PY_YIELD", "_on_yield");
+    int result = native == NULL ? -1 : set_up_tool(state, native);
     Py_XDECREF(native);
     return result;
 }
