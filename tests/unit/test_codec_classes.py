@@ -108,7 +108,10 @@ def test_init_does_not_run_again() -> None:
 
 
 def test_payload_is_tagged_with_the_name() -> None:
-    register(enum.Enum("Unit", "METRE"), "u")
+    class Unit(enum.Enum):
+        METRE = 1
+
+    register(Unit, "u")
     assert encode(decode(b"\xd8\x1b\x82\x61u\x65METRE")) == b"\xd8\x1b\x82\x61u\x65METRE"
 
 
