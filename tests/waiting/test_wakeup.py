@@ -1,6 +1,6 @@
 """No wake-up is lost: between threads, interpreters and forked processes.
 
-A lost one leaves a thread asleep for good; pytest's timeout then ends the test and shows the stacks.
+A lost one leaves a thread asleep for good; pytest's timeout then ends the test, with stacks.
 The count of the first test is for a test run; by hand, with no limit of time:
 
     STMPY_PING_PONGS=1000000 .venv/bin/python -m pytest tests/waiting -k ping_pong --timeout 0
@@ -113,7 +113,7 @@ def test_any_key_of_a_large_read_set_wakes(
 
     def wait() -> int:
         with store.atomically():
-            total = sum(table[k] for k in keys)
+            total: int = sum(table[k] for k in keys)
             looked.set()
             stm.check(total)
         return total
