@@ -112,7 +112,7 @@ class Bury(Model):
             s[STATE + k] = LINKED
         s[VICTIM] = NONE
         for t in LAYOUT.bases:
-            s[t + LEFT] = 2
+            s[t + LEFT] = self.transactions
             self.forget(s, t)
         yield bytes(s)
 

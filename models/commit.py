@@ -6,81 +6,68 @@ structure cell n, whose value is the count of live keys.  A version is known by 
 chain is the set of its versions, as bits: that the order in a chain is the order of `ts` is shown
 by `recovery` and `reclaim`, where chains are made of links.
 
-Every action does at most one access to memory that others may change meanwhile; what the owner of
-the commit lock does between two such accesses is one action.
+Every action does at most one access to memory that others may change meanwhile.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from .checker.layout import NONE, Layout
+from .checker.layout import NONE
 from .checker.model import Action, Model, action, require
-
-ABSENT = 254
-"""What a look-up saw where there was no version, or none old enough."""
-X, Y, N = CELLS = range(3)
-NAMES = ("x", "y", "n")
-NOTHING, PUT, DELETE = range(3)
-STALE = 8
-"""Bit of `flags`; the bits below say which cells were read."""
-
-LAYOUT = Layout(
-    "clock lock written[x y n] dead[x y] noted recent[x y n] count[8]",
-    "pc left snapshot birth seen[x y n] before at resume flags pending[x y n]",
-    threads=3,
+from .commit_state import (
+    ABSENT,
+    AT,
+    BEFORE,
+    BIRTH,
+    CELLS,
+    CHOOSE,
+    CLOCK,
+    COUNT,
+    DEAD,
+    DELETE,
+    EXTEND,
+    EXTEND_CHECK,
+    FINISHED,
+    FLAGS,
+    LAYOUT,
+    LEFT,
+    LINK,
+    LOCK,
+    LOCKED,
+    LOCKING,
+    MENU,
+    NAMES,
+    NOTE,
+    NOTED,
+    NOTHING,
+    OPACITY,
+    OUTSIDE,
+    OUTSIDE_CHECK,
+    PENDING,
+    PUBLISH,
+    PUT,
+    RECENT,
+    RESUME,
+    SEEN,
+    SERIALISABLE,
+    SNAPSHOT,
+    STALE,
+    STRUCTURE,
+    UNLOCK,
+    UPDATE,
+    WRITTEN,
+    N,
+    Op,
+    X,
+    Y,
+    has_read,
+    holds_at,
+    is_absent,
+    newest,
+    require_one_moment,
+    visible,
+    writes,
 )
-CLOCK, LOCK, WRITTEN, DEAD, NOTED, RECENT, COUNT = LAYOUT.shared
-PC, LEFT, SNAPSHOT, BIRTH, SEEN, BEFORE, AT, RESUME, FLAGS, PENDING = LAYOUT.record
-
-CHOOSE, EXTEND, EXTEND_CHECK, OUTSIDE, OUTSIDE_CHECK, LOCKING, LOCKED = range(7)
-LINK, NOTE, PUBLISH, UNLOCK, FINISHED, MENU = range(7, 13)
-
-OPACITY = "opacity"
-SERIALISABLE = "strict serialisability"
-UPDATE = "no lost update"
-STRUCTURE = "the structure cell counts the live keys"
-
-type Op = tuple[str, int]
-
-
-def newest(mask: int) -> int:
-    """The `ts` of the newest version in a set of versions, or -1."""
-    return mask.bit_length() - 1
-
-
-def visible(s: bytes | bytearray, k: int, snapshot: int) -> int:
-    """What a look-up of cell k at a snapshot finds: a `ts` or ABSENT."""
-    ts = newest(s[WRITTEN + k] & ((2 << snapshot) - 1))
-    return ABSENT if ts < 0 else ts
-
-
-def is_absent(s: bytes | bytearray, k: int, seen: int) -> bool:
-    """Whether that version means that the key is not there."""
-    return seen == ABSENT or (k != N and bool(s[DEAD + k] >> seen & 1))
-
-
-def has_read(s: bytearray, t: int, k: int) -> bool:
-    return bool(s[t + FLAGS] >> k & 1)
-
-
-def writes(s: bytearray, t: int) -> bool:
-    return bool(s[t + PENDING] or s[t + PENDING + 1])
-
-
-def holds_at(s: bytearray, t: int, moment: int) -> bool:
-    """Whether everything the transaction has read is what the state at `moment` says."""
-    for k in CELLS:
-        if has_read(s, t, k):
-            seen, then = s[t + SEEN + k], visible(s, k, moment)
-            if then != seen and not (is_absent(s, k, seen) and is_absent(s, k, then)):
-                return False
-    return True
-
-
-def require_one_moment(s: bytearray, t: int, prop: str) -> None:
-    """The reads of the attempt agree with one moment since it began."""
-    moments = range(s[t + BIRTH], s[CLOCK] + 1)
-    require(any(holds_at(s, t, moment) for moment in moments), prop)
 
 
 class Commit(Model):
@@ -94,7 +81,6 @@ class Commit(Model):
     outside: ClassVar[bool] = True
     """Whether the read set is checked before the lock is taken."""
     snapshot_isolation: ClassVar[bool] = False
-    left: ClassVar[int] = 2
 
     def __init__(self, mutate: str = "") -> None:
         super().__init__(mutate)
@@ -138,7 +124,7 @@ class Commit(Model):
             s[WRITTEN + N] = 1
             s[COUNT] = sum(present)
             for t in LAYOUT.bases:
-                s[t + LEFT] = self.left
+                s[t + LEFT] = self.transactions
                 self.forget(s, t)
             yield bytes(s)
 

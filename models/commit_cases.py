@@ -1,6 +1,7 @@
 """What threads do in the models of the commit, and at which bounds."""
 
-from .commit import N, X, Y, Commit
+from .commit import Commit
+from .commit_state import N, X, Y
 
 
 class CommitValues(Commit):
@@ -50,10 +51,12 @@ class CommitKeys(Commit):
     )
 
 
-class CommitAbsent(CommitKeys):
+class CommitAbsent(Commit):
     """A snapshot moves forward after an absent key was read."""
 
     name = "commit-absent"
+    outside = False
+    present = ((False, False),)
     menu = (
         (("put", Y), ("read", X), ("read", N)),
         (("put", X),),

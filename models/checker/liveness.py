@@ -9,6 +9,7 @@ again (strong fairness).  Actions named in `Model.unfair` are owed nothing.
 
 import time
 from dataclasses import replace
+from functools import partial
 
 from .graph import Graph, build
 from .model import Eventually, Model
@@ -80,10 +81,18 @@ def _tour(graph: Graph, component: set[int]) -> list[int]:
     for number in range(len(graph.groups)):
         bit = 1 << number
         if moves & bit:
-            tour += graph.walk(tour[-1:], component, lambda j, g, n=number: g == n)[1:]
+            tour += graph.walk(tour[-1:], component, partial(_takes, number))[1:]
         elif can[tour[-1]] & bit:
-            tour += graph.walk(tour[-1:], component, lambda j, g, b=bit: not can[j] & b)[1:]
+            tour += graph.walk(tour[-1:], component, partial(_rests, can, bit))[1:]
     return tour + graph.walk(tour[-1:], component, lambda j, g: j == tour[0])[1:]
+
+
+def _takes(number: int, state: int, group: int) -> bool:
+    return group == number
+
+
+def _rests(can: dict[int, int], bit: int, state: int, group: int) -> bool:
+    return not can[state] & bit
 
 
 def _trace(

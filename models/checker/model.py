@@ -54,6 +54,8 @@ class Model:
     name: ClassVar[str] = ""
     bounds: ClassVar[str] = ""
     layout: ClassVar[Layout]
+    transactions: int = 2
+    """How many each thread runs."""
     unfair: ClassVar[frozenset[str]] = frozenset()
     """Actions that need not happen even when they stay possible: deaths, spurious wake-ups."""
     strong: ClassVar[frozenset[str]] = frozenset()
