@@ -5,7 +5,7 @@ export VENV PYTHON
 PY = $(VENV)/bin/python -P
 SETUP = .ci/setup
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test build bench models lint sanitize fuzz ctest clean
+.PHONY: help setup demo test build bench models lint sim sanitize fuzz ctest clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,6 +38,9 @@ lint:  ## types and style
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@$(PY) -m mypy.stubtest stmpy._native --mypy-config-file pyproject.toml
+
+sim: setup  ## the core under a deterministic scheduler, and bugs planted in it (ARGS=long)
+	@.ci/sim $(ARGS)
 
 sanitize:  ## the tests of the core under ThreadSanitizer, then AddressSanitizer and UBSan
 	@.ci/sanitize thread

@@ -9,7 +9,7 @@
  */
 #include "arena.h"
 
-#define BATCH_BYTES SCALED(4096u, 256u)
+#define BATCH_BYTES SCALED(4096u, 64u)
 #define BATCH_BLOCKS 64u
 
 static unsigned class_of(size_t bytes)
@@ -45,7 +45,7 @@ static void push_batch(struct store *store, unsigned class, region_ref batch)
     uint64_t seen = load_relaxed(stack), next;
     do {
         put_relaxed(&store_chunk(store, batch)->batch, (uint32_t)seen);
-        next = (((seen >> 32) + 1) << 32) | batch;
+        next = (((seen >> 32) + !PLANTED(NO_TAG)) << 32) | batch;
         /* Pairs with the compare-and-swap in pop_batch: its links come with the batch. */
     } while (!cas_acq_rel(stack, &seen, next));
 }
@@ -59,7 +59,7 @@ static region_ref pop_batch(struct store *store, unsigned class)
         if ((uint32_t)seen == 0)
             return 0;
         uint32_t below = load_relaxed(&store_chunk(store, (region_ref)seen)->batch);
-        next = (((seen >> 32) + 1) << 32) | below;
+        next = (((seen >> 32) + !PLANTED(NO_TAG)) << 32) | below;
     } while (!cas_acq_rel(stack, &seen, next));
     return (region_ref)seen;
 }

@@ -56,6 +56,8 @@ static bool check_recent(struct txn *txn, uint64_t before)
 {
     struct region *region = txn->store->region;
     uint64_t now = load_relaxed(&region->recent_count);
+    if (PLANTED(CHECK_OUTSIDE_ONLY))
+        return true;
     if (now - before > RECENT_LIMIT)
         return txn_reads_unchanged(txn);
     for (uint64_t i = before; i < now; i++) {
@@ -89,7 +91,7 @@ static bool check_target(struct txn *txn, const struct txn_entry *entry, region_
 {
     const struct version *head = head_of(txn, cell);
     uint32_t site = head == NULL ? 0 : load_relaxed(&head->site);
-    if (load_relaxed(&store_cell(txn->store, cell)->flags) & CELL_DEAD)
+    if (load_relaxed(&store_cell(txn->store, cell)->flags) & CELL_DEAD && !PLANTED(DEAD_IGNORED))
         return lose(txn, CONFLICT_GONE, entry, 0);
     if (txn->flags & TXN_SNAPSHOT && head != NULL && load_relaxed(&head->ts) > txn->snapshot)
         return lose(txn, CONFLICT_WRITE, entry, site);
@@ -104,7 +106,7 @@ static bool check_fresh(struct txn *txn, struct txn_entry *entry)
 {
     struct key key = txn_entry_as_key(txn, entry);
     region_ref found = index_find(txn->store, &key), fresh = entry->cell;
-    if (found == 0)
+    if (found == 0 || PLANTED(BLIND_INSERT))
         return true;
     if (!check_target(txn, entry, found))
         return false;
@@ -133,7 +135,10 @@ static bool check_writes(struct txn *txn)
 static void settle_count(struct txn *txn, region_ref cell, struct version *version)
 {
     uint64_t count, change;
-    memcpy(&count, head_of(txn, cell)->payload, sizeof count);
+    const struct version *head = head_of(txn, cell);
+    if (PLANTED(COUNT_AT_SNAPSHOT) && load_relaxed(&head->ts) > txn->snapshot)
+        head = store_version(txn->store, load_relaxed(&head->prev));
+    memcpy(&count, head->payload, sizeof count);
     memcpy(&change, version->payload, sizeof change);
     count += change;
     memcpy(version->payload, &count, sizeof count);
@@ -147,16 +152,24 @@ static void link_version(struct txn *txn, struct pending pending, uint64_t ts)
     uint16_t flags = load_relaxed(&cell->flags);
     if (flags & CELL_STRUCTURE)
         settle_count(txn, pending.cell, version);
-    put_relaxed(&version->prev, load_relaxed(&cell->head));
+    region_ref older = load_relaxed(&cell->head);
+    if (PLANTED(PUBLISH_BEFORE_LINK))
+        put_release(&cell->head, pending.version);
+    put_relaxed(&version->prev, older);
     put_relaxed(&version->ts, ts);
+    if (PLANTED(LIST_LAST) && flags & CELL_FRESH)
+        index_insert(store, pending.cell);
     if (flags & CELL_FRESH) {
         /* Not ours alone from here on; into the list first and the index last, so that a
          * key which can be found can also be walked to. */
         put_relaxed(&cell->flags, flags & (uint16_t)~CELL_FRESH);
         variable_append(store, pending.cell);
     }
-    put_release(&cell->head, pending.version); /* Pairs with `visible` in txn.c. */
-    if (flags & CELL_FRESH)
+    if (PLANTED(RELAXED_HEAD))
+        put_relaxed(&cell->head, pending.version);
+    else
+        put_release(&cell->head, pending.version); /* Pairs with `visible` in txn.c. */
+    if (flags & CELL_FRESH && !PLANTED(LIST_LAST))
         index_insert(store, pending.cell);
 }
 
@@ -187,6 +200,8 @@ static void publish(struct txn *txn, struct wake_list *wakes)
     /* Release: the pending array is complete.  Pairs with recover_unfinished. */
     put_release(&region->linking, slot_number(store, slot) + 1);
     for (uint32_t i = 0; i < count; i++) {
+        if (PLANTED(CLOCK_BEFORE_LAST_LINK) && i + 1 == count)
+            put_release(&region->clock, ts);
         if (pending[i].cell != 0) {
             link_version(txn, pending[i], ts);
             note_recent(region, pending[i].cell);
@@ -222,7 +237,7 @@ static enum stm_status commit_locked(struct txn *txn, bool checked, uint64_t bef
 {
     struct store *store = txn->store;
     bool alone = load_relaxed(&store->region->clock) == txn->snapshot;
-    bool valid = alone || txn->flags & (TXN_SNAPSHOT | TXN_SERIAL) ||
+    bool valid = alone || PLANTED(SKIP_VALIDATION) || txn->flags & (TXN_SNAPSHOT | TXN_SERIAL) ||
                  (checked ? check_recent(txn, before) : txn_reads_unchanged(txn));
     if (!valid || !check_writes(txn)) {
         lock_release(store);

@@ -82,7 +82,7 @@ static void collect(struct store *store, struct slot *slot, enum limbo_kind kind
         uint32_t filled = load_relaxed(&limbo->filled);
         shared_u32 *waiting = &limbo->lists[filled ^ 1];
         if (load_relaxed(waiting) != 0) {
-            if (limbo->tag >= safe)
+            if (limbo->tag >= safe && !(PLANTED(SHORT_GRACE) && limbo->tag < safe + 2))
                 return;
             if (kind == LIMBO_VERSIONS)
                 free_versions(store, slot, waiting);
@@ -126,7 +126,7 @@ static void prune(struct store *store, struct slot *slot, const struct slots_vie
     struct version *newer = store_version(store, head);
     for (;;) {
         uint64_t newer_ts = load_relaxed(&newer->ts);
-        if (newer_ts <= view->oldest) {
+        if (newer_ts <= view->oldest + PLANTED(FREE_EARLY)) {
             free_tail(store, slot, newer);
             return;
         }
@@ -142,7 +142,10 @@ static void prune(struct store *store, struct slot *slot, const struct slots_vie
          * with the acquire loads of the reader's walk. */
         put_release(&newer->prev, load_relaxed(&version->prev));
         forget_history(store, version_bytes(version));
-        history_retire_version(store, ref);
+        if (PLANTED(NO_LIMBO))
+            free_version(store, slot, ref);
+        else
+            history_retire_version(store, ref);
     }
 }
 
@@ -157,7 +160,8 @@ static bool absent_for_all(const struct store *store, const struct slots_view *v
     if (head == 0)
         return true;
     const struct version *version = store_version(store, head);
-    return !version_live(version) && load_relaxed(&version->prev) == 0 &&
+    return !version_live(version) &&
+           (load_relaxed(&version->prev) == 0 || PLANTED(LOST_TOMBSTONE)) &&
            load_relaxed(&version->ts) <= view->oldest_weak;
 }
 

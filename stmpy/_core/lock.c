@@ -109,7 +109,7 @@ static enum platform_wait wait_for_owner(struct store *store, uint64_t ns)
     uint32_t seen = load_relaxed(word);
     if (seen == 0)
         return PLATFORM_WOKEN;
-    if (!(seen & LOCK_WAITERS)) {
+    if (!(seen & LOCK_WAITERS) && !PLANTED(NO_WAITERS_BIT)) {
         /* Pairs with the exchange in lock_release, which then wakes us. */
         if (!cas_acq_rel(word, &seen, seen | LOCK_WAITERS))
             return PLATFORM_WOKEN;
@@ -180,5 +180,6 @@ void lock_release(struct store *store)
     if (!(exchange_acq_rel(word, 0) & LOCK_WAITERS))
         return;
     /* The first sleeper might have to let an urgent one pass that sleeps behind it. */
-    platform_futex_wake(word, load_relaxed(&store->region->urgent) != 0 ? INT32_MAX : 1);
+    bool urgent = load_relaxed(&store->region->urgent) != 0 && !PLANTED(WAKE_ONE);
+    platform_futex_wake(word, urgent ? INT32_MAX : 1);
 }

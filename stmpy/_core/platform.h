@@ -17,12 +17,15 @@ typedef _Atomic uint16_t shared_u16;
 typedef _Atomic uint32_t shared_u32;
 typedef _Atomic uint64_t shared_u64;
 
-/* A bound that a simulation makes small, so that short runs reach it. */
+/* SCALED is a bound that a simulation makes small, so that short runs reach it; PLANTED is
+ * a bug that a simulation turns on, to show that it would be found. */
 #ifdef STMPY_SIM
 #define SCALED(normal, simulated) (simulated)
+#include "plants.h"
 #include "platform_sim.h"
 #else
 #define SCALED(normal, simulated) (normal)
+#define PLANTED(name) false
 
 #define load_relaxed(p) atomic_load_explicit((p), memory_order_relaxed)
 #define load_acquire(p) atomic_load_explicit((p), memory_order_acquire)

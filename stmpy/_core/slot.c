@@ -24,6 +24,8 @@ static bool try_claim(struct slot *slot, uint64_t name)
 {
     uint64_t expected = 0;
     /* Pairs with the release in slot_release: the slot comes with its empty lists. */
+    if (PLANTED(CLAIM_UNCOMPARED))
+        return load_relaxed(&slot->owner) == 0 && (put_release(&slot->owner, name), true);
     return load_relaxed(&slot->owner) == 0 && cas_acq_rel(&slot->owner, &expected, name);
 }
 
@@ -67,8 +69,11 @@ void slot_discard_pending(struct store *store, struct slot *slot)
     while (count > 0) {
         struct pending *all = store_at(store, block);
         struct pending last = all[--count];
+        if (PLANTED(FREE_BEFORE_COUNTING))
+            free_pending(store, slot, last);
         put_relaxed(&slot->pending_count, count);
-        free_pending(store, slot, last);
+        if (!PLANTED(FREE_BEFORE_COUNTING))
+            free_pending(store, slot, last);
     }
 }
 
@@ -137,9 +142,12 @@ uint64_t slot_register(struct store *store, struct slot *slot)
     shared_u64 *clock = &store->region->clock;
     uint64_t now = load_acquire(clock); /* Pairs with commit_publish. */
     for (;;) {
-        put_seq_cst(&slot->snapshot, now);       /* Pairs with slots_look's loads. */
+        if (PLANTED(LATE_SNAPSHOT))
+            put_release(&slot->snapshot, now);
+        else
+            put_seq_cst(&slot->snapshot, now);   /* Pairs with slots_look's loads. */
         uint64_t again = load_seq_cst(clock);    /* Pairs with slots_look's store. */
-        if (again == now)
+        if (again == now || PLANTED(NO_CLOCK_RECHECK))
             return now;
         now = again;
     }
@@ -173,6 +181,8 @@ void slots_look(struct store *store, struct slots_view *view)
         if (txn_epoch != 0 && txn_epoch < view->min_txn)
             view->min_txn = txn_epoch;
         if (snapshot == NO_SNAPSHOT)
+            continue;
+        if (PLANTED(FORGET_EVICTED) && load_seq_cst(&slot->evicted) == snapshot)
             continue;
         if (snapshot < view->oldest)
             view->oldest = snapshot;

@@ -47,7 +47,10 @@ static inline void slot_read_begin(struct store *store, struct slot *slot)
 {
     /* Sequentially consistent: either who unlinks a block sees this epoch, or we see
      * that it is unlinked.  Pairs with slots_look's loads. */
-    put_seq_cst(&slot->reading, load_acquire(&store->region->epoch));
+    if (PLANTED(LATE_READING))
+        put_release(&slot->reading, load_acquire(&store->region->epoch));
+    else
+        put_seq_cst(&slot->reading, load_acquire(&store->region->epoch));
     /* If this sees the epoch that a sweep has set, all that it unlinked before is seen. */
     (void)load_seq_cst(&store->region->epoch);
 }

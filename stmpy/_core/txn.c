@@ -24,7 +24,7 @@ void txn_begin(struct txn *txn, struct store *store, struct slot *slot, uint32_t
     txn->levels = txn->level_pending = 0;
     txn->bytes = 0;
     txn->conflict = (struct txn_conflict){CONFLICT_NONE, UINT32_MAX, 0};
-    if (!(flags & TXN_READ_ONLY)) {
+    if (!(flags & TXN_READ_ONLY) && !PLANTED(NO_TXN_EPOCH)) {
         /* Becomes visible with the snapshot's sequentially consistent store at the latest.
          * Pairs with slots_look: cells in our entries stay in memory from here on. */
         put_release(&slot->txn_epoch, load_acquire(&store->region->epoch));
@@ -75,6 +75,8 @@ static bool still_absent(struct txn *txn, const struct txn_entry *entry, uint64_
     if (head == 0)
         return true;
     const struct version *version = store_version(txn->store, head);
+    if (PLANTED(TENTATIVE_ABSENCE) && !version_live(version))
+        return true;
     return load_relaxed(&version->ts) <= snapshot ||
            lost(txn, entry, load_relaxed(&version->site));
 }
@@ -150,14 +152,16 @@ enum stm_status txn_extend(struct txn *txn)
     uint64_t old = txn->snapshot;
     /* Registered first: from here on the versions of the new snapshot stay.  If an entry
      * has changed, the old one is not needed any more. */
-    uint64_t newest = slot_register(txn->store, txn->slot);
+    uint64_t newest = PLANTED(EXTEND_UNREGISTERED) ? load_acquire(&txn->store->region->clock)
+                                                   : slot_register(txn->store, txn->slot);
     bool unchanged = true;
     slot_read_begin(txn->store, txn->slot);
     for (uint32_t i = 0; i < txn->count && unchanged; i++) {
         struct txn_entry *entry = &txn->entries[i];
         if (entry->flags & ENTRY_READ)
-            unchanged = txn_entry_unchanged(txn, entry, old);
-        else if (!(entry->flags & ENTRY_STRUCTURE))
+            unchanged =
+                txn_entry_unchanged(txn, entry, PLANTED(EXTEND_AGAINST_NEW) ? newest : old);
+        else if (!(entry->flags & ENTRY_STRUCTURE) && !PLANTED(EXTEND_UNSEEN))
             look_again(txn, entry, newest);
     }
     slot_read_end(txn->slot);
@@ -183,7 +187,7 @@ static enum stm_status find_visible(struct txn *txn, const struct key *key, stru
         slot_read_begin(txn->store, txn->slot);
         out->cell = index_find(txn->store, key);
         out->version = out->cell != 0 ? visible(txn, out->cell, txn->snapshot, &newer) : 0;
-        if (slot_evicted(txn->slot, txn->snapshot)) {
+        if (slot_evicted(txn->slot, txn->snapshot) && !PLANTED(NO_EVICTED_CHECK)) {
             slot_read_end(txn->slot);
             return STM_TOO_OLD;
         }

@@ -191,8 +191,21 @@ static enum stm_status add_change(struct txn *txn, region_ref variable, int64_t 
     return STM_OK;
 }
 
+/* A commit that found the store full may have got half-way; it counts anew. */
+static void forget_changes(struct txn *txn)
+{
+    for (uint32_t i = 0; i < txn->count; i++) {
+        const struct txn_entry *entry = &txn->entries[i];
+        if (entry->pending == 0 || !(entry->flags & ENTRY_STRUCTURE))
+            continue;
+        struct pending *pending = &txn_pending(txn)[entry->pending - 1];
+        memset(store_version(txn->store, pending->version)->payload, 0, sizeof(int64_t));
+    }
+}
+
 enum stm_status txn_prepare_structures(struct txn *txn)
 {
+    forget_changes(txn);
     for (uint32_t i = 0; i < txn->count; i++) {
         const struct txn_entry *entry = &txn->entries[i];
         if (entry->pending == 0 || entry->flags & ENTRY_STRUCTURE)

@@ -87,7 +87,7 @@ enum stm_status wait_register(struct txn *txn, uint64_t deadline_ns)
     if (status == STM_OK && !serial)
         status = lock_acquire(store, slot, deadline_ns);
     if (status == STM_OK) {
-        bool unchanged = txn_reads_unchanged(txn);
+        bool unchanged = PLANTED(PARK_UNCHECKED) || txn_reads_unchanged(txn);
         if (unchanged) {
             slot->wait_block = block;
             slot->wait_room = count;

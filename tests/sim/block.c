@@ -146,7 +146,7 @@ static enum stm_status do_read(struct frame *frame, struct op op)
 }
 
 /* What threads do between blocks: sweep everything, or give the oldest snapshot up. */
-static enum stm_status do_sweep(struct frame *frame, bool evict)
+static void do_sweep(struct frame *frame, bool evict)
 {
     struct seat *seat = frame->seat;
     enum stm_status status;
@@ -155,7 +155,18 @@ static enum stm_status do_sweep(struct frame *frame, bool evict)
     while (status == STM_INTERRUPTED);
     history_sweep_all(seat->store, seat->slot, evict);
     lock_release(seat->store);
-    return STM_OK;
+}
+
+/* Takes blocks of the arena and gives them back. */
+static void do_churn(struct frame *frame, unsigned count)
+{
+    region_ref blocks[KEYS];
+    for (unsigned i = 0; i < count; i++) {
+        if (arena_alloc(frame->seat->store, frame->seat->slot, 64, &blocks[i]) != STM_OK)
+            count = i;
+    }
+    for (unsigned i = 0; i < count; i++)
+        arena_free(frame->seat->store, frame->seat->slot, blocks[i], 64);
 }
 
 static enum stm_status do_op(struct frame *frame, struct op op)
@@ -207,6 +218,8 @@ static enum stm_status commit(struct frame *frame)
     struct txn *txn = &frame->seat->txn;
     enum stm_status status = txn_commit(txn, false, 0);
     while (status == STM_BUSY || status == STM_INTERRUPTED)
+        status = txn_commit(txn, true, NO_DEADLINE);
+    if (status == STM_STORE_FULL) /* may be tried again when others have freed something */
         status = txn_commit(txn, true, NO_DEADLINE);
     return status;
 }
@@ -265,6 +278,10 @@ void block_run(unsigned fibre, const struct block *block)
     frame->seat = &seats[fibre];
     if (first == SWEEP || first == EVICT) {
         do_sweep(frame, first == EVICT);
+        return;
+    }
+    if (first == CHURN) {
+        do_churn(frame, block->ops[0].key);
         return;
     }
     for (unsigned i = 0; i < ATTEMPTS; i++) {

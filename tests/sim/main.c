@@ -1,7 +1,9 @@
-/* main.c - the command: sim [-s SCENARIO] [-n RUNS] [-r SEED] [-x BOUND] [-l LIMIT]
+/* main.c - the command: sim [-s SCENARIO] [-n RUNS] [-b FIRST] [-r SEED] [-x BOUND]
+ *                           [-p PLANT] [-l LIMIT]
  *
- * Without -r or -x every scenario takes its share of RUNS random schedules.  -r replays one
- * seed of a scenario; -x runs all schedules with up to BOUND pre-emptions.
+ * By itself every scenario takes its share of RUNS random schedules.  -r replays one seed
+ * of a scenario; -x runs all schedules with up to BOUND pre-emptions, at most LIMIT; -p
+ * hunts for a planted bug, or with an empty name for all, in at most LIMIT schedules each.
  */
 #include "sim.h"
 
@@ -10,7 +12,7 @@
 #include <unistd.h>
 
 static struct {
-    const char *scenario;
+    const char *scenario, *plant;
     uint64_t runs, seed, limit;
     int bound;
     bool replay;
@@ -97,7 +99,7 @@ static bool run_scenario(const struct scenario *scenario, uint64_t runs)
 static void read_arguments(int count, char **arguments)
 {
     int option;
-    while ((option = getopt(count, arguments, "s:n:r:x:l:b:")) != -1) {
+    while ((option = getopt(count, arguments, "s:n:r:x:l:b:p:")) != -1) {
         switch (option) {
         case 's':
             asked.scenario = optarg;
@@ -111,6 +113,9 @@ static void read_arguments(int count, char **arguments)
         case 'r':
             asked.seed = strtoull(optarg, NULL, 10);
             asked.replay = true;
+            break;
+        case 'p':
+            asked.plant = optarg;
             break;
         case 'x':
             asked.bound = atoi(optarg);
@@ -129,6 +134,8 @@ int main(int count, char **arguments)
     bool fine = true;
     read_arguments(count, arguments);
     catch_crashes();
+    if (asked.plant != NULL)
+        return plants_hunt(asked.plant, asked.limit) ? 0 : 1;
     for (unsigned i = 0; i < scenario_count; i++) {
         if (asked.scenario == NULL || strcmp(asked.scenario, scenarios[i].name) == 0)
             fine &= run_scenario(&scenarios[i],

@@ -51,9 +51,9 @@ void schedule_seed(uint64_t seed, unsigned fibres, const struct options *options
     plan.options = *options;
     plan.strategy = below(3) ? STRATEGY_WALK : STRATEGY_PRIORITY;
     plan.stickiness = stickiness[below(5)];
-    plan.laziness = 4 << 2 * below(3);
+    plan.laziness = 4 << 3 * below(4);
     plan.in_order = below(2);
-    plan.arena = below(4) == 0;
+    plan.arena = below(4) == 0 || options->arena;
     plan.options.delay &= below(2) == 0;
     plan.options.timeouts &= below(2) == 0;
     uint64_t length = typical_steps * 5 / 4;
@@ -76,13 +76,11 @@ void schedule_script(const struct event *events, uint32_t count, bool points)
     plan.strategy = STRATEGY_SCRIPT;
     plan.options = options;
     plan.in_order = in_order;
-    plan.arena = true;
+    plan.arena = !points || options.arena;
     plan.kill_at[0] = plan.kill_at[1] = plan.full_at = NEVER;
     plan.script = events;
     plan.script_length = count;
     plan.points = points;
-    if (points)
-        plan.arena = false;
     sim_delay(options.delay && !points);
 }
 

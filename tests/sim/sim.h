@@ -8,6 +8,7 @@
  *     block.c      runs the blocks of a scenario against the core
  *     world.c      a region before and during one schedule;  check.c  and after it
  *     search.c     all schedules up to a bound; making a failing one small
+ *     plants.c     bugs that must be found
  *     scenarios.c  the table of scenarios;  main.c  the command
  */
 #ifndef SIM_H
@@ -136,6 +137,7 @@ struct options {
     bool full;        /* an allocation may fail */
     bool delay;       /* stores may become visible late */
     bool timeouts;    /* sleepers may wake by themselves */
+    bool arena;       /* steps within the arena count in every run */
 };
 
 void schedule_seed(uint64_t seed, unsigned fibres, const struct options *options);
@@ -154,7 +156,7 @@ uint64_t draw(uint64_t *state);
 #define KEYS 4u
 #define ABSENT UINT64_MAX
 
-enum op_kind { END, GET, PUT, PUT_7, DEL, SIZE, WALK, SAVE, MERGE, UNDO, AWAIT, SWEEP, EVICT };
+enum op_kind { END, GET, PUT, PUT_7, DEL, SIZE, WALK, SAVE, MERGE, UNDO, AWAIT, SWEEP, EVICT, CHURN };
 struct op {
     enum op_kind kind;
     unsigned key;
@@ -236,5 +238,8 @@ uint64_t search_all(unsigned bound, uint64_t limit);
 /* Makes the last run, which failed, as small as it can, and prints it. */
 void search_shrink(void);
 void search_print(const struct event *events, uint32_t count);
+
+/* Hunts for every planted bug, or for one; false if one is not found within the limit. */
+bool plants_hunt(const char *only, uint64_t limit);
 
 #endif

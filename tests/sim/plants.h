@@ -1,0 +1,47 @@
+/* plants.h - bugs that are planted in the real C, one at a time, for the simulator to find.
+ *
+ * PLANTED(name) is false in every other build, and the compiler leaves the bug out.
+ */
+#ifndef PLANTS_H
+#define PLANTS_H
+
+#define PLANTS(X)                                                                            \
+    X(SKIP_VALIDATION, "a commit does not check what was read")                              \
+    X(CHECK_OUTSIDE_ONLY, "nor what was committed since the check outside the lock")         \
+    X(CLOCK_BEFORE_LAST_LINK, "the clock is stored before the last version is linked")       \
+    X(PUBLISH_BEFORE_LINK, "a version is linked before it knows the older one")              \
+    X(RELAXED_HEAD, "a version is linked by a relaxed store")                                \
+    X(FREE_EARLY, "a version is freed one snapshot early")                                   \
+    X(NO_EVICTED_CHECK, "a reader does not look whether it was given up after its walk")     \
+    X(FORGET_EVICTED, "a snapshot that was given up does not hold back what it stands on")   \
+    X(NO_LIMBO, "what is cut out of a chain is freed at once")                               \
+    X(SHORT_GRACE, "limbo waits two epochs too few")                                         \
+    X(LATE_READING, "a read operation announces itself without waiting for the store")       \
+    X(LATE_SNAPSHOT, "a snapshot is registered without waiting for the store")               \
+    X(NO_CLOCK_RECHECK, "a snapshot is registered and the clock not read again")             \
+    X(NO_TXN_EPOCH, "a transaction does not hold back the cells that it remembers")          \
+    X(DEAD_IGNORED, "a write goes to a cell that was buried")                                \
+    X(LOST_TOMBSTONE, "a tombstone is taken away while older versions are needed")           \
+    X(BLIND_INSERT, "an insertion does not look whether the key has come meanwhile")         \
+    X(EXTEND_AGAINST_NEW, "an extension checks against the new snapshot")                    \
+    X(EXTEND_UNREGISTERED, "an extension does not register the new snapshot")                \
+    X(EXTEND_UNSEEN, "an extension keeps what was looked up and not read")                   \
+    X(TENTATIVE_ABSENCE, "a tombstone that is not published counts as absence")              \
+    X(COUNT_AT_SNAPSHOT, "the number of keys is taken before the other's insertion")         \
+    X(NO_WAITERS_BIT, "a sleeper does not say that it sleeps on the lock")                   \
+    X(WAKE_ONE, "the first sleeper is woken though it lets an urgent one pass")              \
+    X(PARK_UNCHECKED, "a block parks without checking what it has read")                     \
+    X(FORGET_LINKING, "recovery does not undo a commit that was cut off")                    \
+    X(LIST_LAST, "a key can be found before it can be walked to")                            \
+    X(FREE_BEFORE_COUNTING, "a pending version is freed before it is off the record")        \
+    X(CLAIM_UNCOMPARED, "a slot is claimed without comparing")                               \
+    X(NO_TAG, "the stacks of free batches have no tag")
+
+#define PLANT_ENTRY(name, what) PLANT_##name,
+enum plant { NO_PLANT, PLANTS(PLANT_ENTRY) PLANT_COUNT };
+#undef PLANT_ENTRY
+
+extern enum plant planted;
+#define PLANTED(name) (planted == PLANT_##name)
+
+#endif
