@@ -3,6 +3,7 @@
 import _interpreters
 import os
 import random
+import signal
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# A shell that starts a job in the background makes it ignore Ctrl-C, which its children inherit:
+# programs that tests interrupt would then never end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 # A deadline would measure the machine; on failure hypothesis prints how to replay the example.
 settings.register_profile("stmpy", deadline=None, print_blob=True)
