@@ -10,6 +10,7 @@
 #include "py_block.h"
 #include "py_errors.h"
 #include "py_rerun.h"
+#include "py_sites.h"
 #include "wait.h"
 
 static struct thread_context *context_in_block(struct module_state *state, const char *what)
@@ -31,6 +32,21 @@ static int refuse_retry(struct thread_context *context, const char *reason)
                          "retry(): this block can't run again, as %s", reason);
 }
 
+/* A block that is serial though its with statement could be run again. */
+static int refuse_serial(struct thread_context *context)
+{
+    const struct site *site = context->block.site;
+    PyObject *names = site == NULL ? NULL : sites_field(site, "must_be_bound");
+    if (names == NULL || PyTuple_GET_SIZE(names) == 0)
+        return refuse_retry(context, "it is irrevocable, or was entered within a trace "
+                                     "function; use the function form, @stm.atomically");
+    return errors_format(context->state, ERROR_NESTED_MISUSE,
+                         "retry(): this block can't run again, as one of these local names had "
+                         "no value where it began and is read later: %R; give it one before "
+                         "the block, or use the function form, @stm.atomically",
+                         names);
+}
+
 /* Whether the block may wait and run again. */
 static int check_retry(struct thread_context *context)
 {
@@ -49,9 +65,7 @@ static int check_retry(struct thread_context *context)
                              "function form, @stm.atomically",
                              reason);
     if (block->options.txn_flags & TXN_SERIAL)
-        return refuse_retry(context, "it is irrevocable, or a name that it binds had no value "
-                                     "where it began, or a tracer hides it; use the function "
-                                     "form, @stm.atomically");
+        return refuse_serial(context);
     return 0;
 }
 
