@@ -3,11 +3,15 @@
 
 #include <pthread.h>
 
-/* A block is filled with its own number, so that two that overlap are noticed. */
+/* A block is filled with its own number, so that two that overlap are noticed.  Its first
+ * two words are atomic: a thread that lost a race for the block may still look at them. */
 static void fill(struct store *store, region_ref ref, size_t bytes)
 {
+    struct chunk *chunk = store_at(store, ref);
+    put_relaxed(&chunk->link, ref);
+    put_relaxed(&chunk->batch, ref);
     uint32_t *words = store_at(store, ref);
-    for (size_t i = 0; i < bytes / sizeof *words; i++)
+    for (size_t i = 2; i < bytes / sizeof *words; i++)
         words[i] = ref;
 }
 
