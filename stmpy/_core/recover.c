@@ -91,6 +91,8 @@ void recover_repair(struct store *store)
 {
     struct region *region = store->region;
     uint32_t linking = load_relaxed(&region->linking);
+    if (PLANTED(CLEAR_LINKING_FIRST))
+        put_release(&region->linking, 0);
     if (linking != 0)
         finish_commit(store, &store_slots(store)[linking - 1]);
     region->dirty_first = region->dirty_last = 0;

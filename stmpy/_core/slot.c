@@ -91,7 +91,8 @@ void slot_release(struct store *store, struct slot *slot)
         slot->wait_block = 0;
         arena_free(store, slot, block, slot->wait_room * sizeof(struct wait_node));
     }
-    lock_withdraw(store, slot);
+    if (!PLANTED(KEEP_URGENT))
+        lock_withdraw(store, slot);
     slot_read_end(slot);
     slot_unregister(slot);
     arena_flush(store, slot);

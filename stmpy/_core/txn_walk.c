@@ -205,7 +205,8 @@ static void forget_changes(struct txn *txn)
 
 enum stm_status txn_prepare_structures(struct txn *txn)
 {
-    forget_changes(txn);
+    if (!PLANTED(COUNT_TWICE))
+        forget_changes(txn);
     for (uint32_t i = 0; i < txn->count; i++) {
         const struct txn_entry *entry = &txn->entries[i];
         if (entry->pending == 0 || entry->flags & ENTRY_STRUCTURE)

@@ -26,15 +26,16 @@ uint64_t key_bytes(unsigned key)
     return 0x1111111111111111u * (key + 1);
 }
 
-static struct key make_key(const struct seat *seat, const uint64_t *bytes)
+static struct key make_key(const struct seat *seat, unsigned number, const uint64_t *bytes)
 {
-    return index_key(seat->store, seat->variable, (const uint8_t *)bytes, sizeof *bytes);
+    return index_key(seat->store, seat->variables[VARIABLE_OF(number)], (const uint8_t *)bytes,
+                     sizeof *bytes);
 }
 
 enum stm_status seat_get(struct seat *seat, unsigned key, uint64_t *out)
 {
     uint64_t bytes = key_bytes(key);
-    struct key wanted = make_key(seat, &bytes);
+    struct key wanted = make_key(seat, key, &bytes);
     struct txn_value value;
     enum stm_status status = txn_lookup(&seat->txn, &wanted, true, &value);
     if (status != STM_OK)
@@ -49,7 +50,7 @@ enum stm_status seat_get(struct seat *seat, unsigned key, uint64_t *out)
 static enum stm_status find_entry(struct seat *seat, unsigned key, struct txn_entry **out)
 {
     uint64_t bytes = key_bytes(key);
-    struct key wanted = make_key(seat, &bytes);
+    struct key wanted = make_key(seat, key, &bytes);
     struct txn_value value;
     enum stm_status status = txn_lookup(&seat->txn, &wanted, false, &value);
     if (status != STM_OK)
@@ -89,11 +90,11 @@ static bool collect(void *context, const uint8_t *key, uint32_t length,
     return true;
 }
 
-enum stm_status seat_walk(struct seat *seat, uint64_t contents[KEYS])
+enum stm_status seat_walk(struct seat *seat, unsigned variable, uint64_t contents[KEYS])
 {
     for (unsigned i = 0; i < KEYS; i++)
         contents[i] = ABSENT;
-    return txn_walk(&seat->txn, seat->variable, true, collect, contents);
+    return txn_walk(&seat->txn, seat->variables[variable], true, collect, contents);
 }
 
 /* ---- single steps ----------------------------------------------------------------------------- */
@@ -102,7 +103,7 @@ enum stm_status seat_walk(struct seat *seat, uint64_t contents[KEYS])
 static void note_write(struct frame *frame, unsigned key, uint64_t content)
 {
     uint64_t bytes = key_bytes(key);
-    struct key wanted = make_key(frame->seat, &bytes);
+    struct key wanted = make_key(frame->seat, key, &bytes);
     if (txn_set_find(&frame->seat->txn, &wanted)->pending == 0) {
         oracle_get(frame->fibre, key, content);
         return;
@@ -123,18 +124,19 @@ static enum stm_status do_write(struct frame *frame, unsigned key, uint64_t cont
 static enum stm_status do_read(struct frame *frame, struct op op)
 {
     struct txn *txn = &frame->seat->txn;
+    unsigned variable = VARIABLE_OF(op.key);
     uint64_t contents[KEYS];
     enum stm_status status;
     switch (op.kind) {
     case SIZE:
-        status = txn_size(txn, frame->seat->variable, &contents[0]);
+        status = txn_size(txn, frame->seat->variables[variable], &contents[0]);
         if (status == STM_OK)
-            oracle_size(frame->fibre, contents[0]);
+            oracle_size(frame->fibre, variable, contents[0]);
         return status;
     case WALK:
-        status = seat_walk(frame->seat, contents);
+        status = seat_walk(frame->seat, variable, contents);
         if (status == STM_OK)
-            oracle_walk(frame->fibre, contents);
+            oracle_walk(frame->fibre, variable, contents);
         return status;
     default:
         status = seat_get(frame->seat, op.key, &contents[0]);
@@ -145,7 +147,7 @@ static enum stm_status do_read(struct frame *frame, struct op op)
     }
 }
 
-/* What threads do between blocks: sweep everything, or give the oldest snapshot up. */
+/* Sweeps everything, or gives the oldest snapshot up as well. */
 static void do_sweep(struct frame *frame, bool evict)
 {
     struct seat *seat = frame->seat;
@@ -270,20 +272,45 @@ static bool attempt(struct frame *frame, const struct block *block, uint32_t fla
     return status == STM_OK;
 }
 
+static void do_open(struct frame *frame)
+{
+    region_ref first, again;
+    struct seat *seat = frame->seat;
+    enum stm_status status;
+    do
+        status = variable_open(seat->store, seat->slot, "new", 3, 0, true, &first);
+    while (status == STM_INTERRUPTED);
+    if (status == STM_OK && (variable_open(seat->store, seat->slot, "new", 3, 0, true, &again) !=
+                                 STM_OK || again != first))
+        sim_fail("a variable is there twice");
+}
+
+/* What threads do between blocks. */
+static bool run_other(struct frame *frame, struct op op)
+{
+    switch (op.kind) {
+    case SWEEP:
+    case EVICT:
+        do_sweep(frame, op.kind == EVICT);
+        return true;
+    case CHURN:
+        do_churn(frame, op.key);
+        return true;
+    case OPEN:
+        do_open(frame);
+        return true;
+    default:
+        return false;
+    }
+}
+
 void block_run(unsigned fibre, const struct block *block)
 {
     struct frame *frame = &frames[fibre];
-    enum op_kind first = block->ops[0].kind;
     frame->fibre = fibre;
     frame->seat = &seats[fibre];
-    if (first == SWEEP || first == EVICT) {
-        do_sweep(frame, first == EVICT);
+    if (run_other(frame, block->ops[0]))
         return;
-    }
-    if (first == CHURN) {
-        do_churn(frame, block->ops[0].key);
-        return;
-    }
     for (unsigned i = 0; i < ATTEMPTS; i++) {
         bool serial = i >= SERIAL_AFTER && !(block->flags & TXN_READ_ONLY);
         if (attempt(frame, block, serial ? TXN_SERIAL : block->flags))

@@ -20,10 +20,24 @@ static void take_lock(void)
 
 /* ---- contents ----------------------------------------------------------------------------------- */
 
+static void check_variable(unsigned variable, const uint64_t all[KEYS])
+{
+    uint64_t expected[KEYS], walked[KEYS], count = 0;
+    memcpy(expected, all, sizeof expected);
+    oracle_keep_variable(expected, variable);
+    if (txn_size(&looker->txn, looker->variables[variable], &count) != STM_OK ||
+        count != oracle_count(expected))
+        sim_fail("%llu keys are counted, and %llu are there", (unsigned long long)count,
+                 (unsigned long long)oracle_count(expected));
+    if (seat_walk(looker, variable, walked) != STM_OK ||
+        memcmp(walked, expected, sizeof walked) != 0)
+        sim_fail("a walk at the end does not meet the keys that are there");
+}
+
 static void check_contents(void)
 {
     const uint64_t *expected = oracle_final();
-    uint64_t contents[KEYS], walked[KEYS], count, live = 0;
+    uint64_t contents[KEYS];
     struct txn *txn = &looker->txn;
     txn_begin(txn, looker->store, looker->slot, TXN_READ_ONLY);
     if (txn->snapshot != oracle_clock_now())
@@ -33,13 +47,9 @@ static void check_contents(void)
         if (seat_get(looker, i, &contents[i]) != STM_OK || contents[i] != expected[i])
             sim_fail("key %u ends as %llx, not %llx", i, (unsigned long long)contents[i],
                      (unsigned long long)expected[i]);
-        live += expected[i] != ABSENT;
     }
-    if (txn_size(txn, looker->variable, &count) != STM_OK || count != live)
-        sim_fail("%llu keys are counted, and %llu are there", (unsigned long long)count,
-                 (unsigned long long)live);
-    if (seat_walk(looker, walked) != STM_OK || memcmp(walked, expected, sizeof walked) != 0)
-        sim_fail("a walk at the end does not meet the keys that are there");
+    for (unsigned i = 0; i < VARIABLES; i++)
+        check_variable(i, expected);
     txn_end(txn);
 }
 
@@ -119,11 +129,11 @@ static void reach_cell(const struct store *store, region_ref ref)
         sim_fail("an old version is left");
 }
 
-static uint64_t reach_variable(const struct store *store)
+static uint64_t reach_variable(const struct store *store, region_ref which)
 {
-    const struct variable *variable = store_variable(store, looker->variable);
+    const struct variable *variable = store_variable(store, which);
     uint64_t cells = 0;
-    reach(looker->variable, sizeof *variable + variable->name_length, "the variable");
+    reach(which, sizeof *variable + variable->name_length, "the variable");
     reach_cell(store, variable->structure);
     region_ref before = 0, ref = load_relaxed(&variable->first);
     for (; ref != 0; cells++) {
@@ -206,7 +216,10 @@ void check_world(struct store *store)
     for (unsigned bits = INDEX_FIRST_BITS; bits < load_relaxed(&index->bits); bits++)
         reach(load_relaxed(&index->segments[bits - INDEX_FIRST_BITS + 1]),
               sizeof(struct sentinel) << bits, "the index");
-    uint64_t cells = reach_variable(store);
+    uint64_t cells = 0;
+    for (region_ref variable = load_relaxed(&store->region->variables); variable != 0;
+         variable = load_relaxed(&store_variable(store, variable)->next))
+        cells += reach_variable(store, variable);
     if (load_relaxed(&looker->slot->pending_block) != 0)
         reach(load_relaxed(&looker->slot->pending_block),
               looker->slot->pending_room * sizeof(struct pending), "the pending array");

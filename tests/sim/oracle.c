@@ -11,7 +11,7 @@
 
 struct reading {
     enum op_kind kind;
-    unsigned key;
+    unsigned key;            /* or variable */
     uint64_t contents[KEYS]; /* of one key in [0] or of all; or the count in [0] */
     struct own own;          /* what the attempt had written by then */
 };
@@ -102,28 +102,47 @@ void oracle_get(unsigned fibre, unsigned key, uint64_t content)
     reading->contents[0] = content;
 }
 
-void oracle_size(unsigned fibre, uint64_t count)
+void oracle_size(unsigned fibre, unsigned variable, uint64_t count)
 {
-    add(fibre, SIZE)->contents[0] = count;
+    struct reading *reading = add(fibre, SIZE);
+    reading->key = variable;
+    reading->contents[0] = count;
 }
 
-void oracle_walk(unsigned fibre, const uint64_t contents[KEYS])
+void oracle_walk(unsigned fibre, unsigned variable, const uint64_t contents[KEYS])
 {
-    memcpy(add(fibre, WALK)->contents, contents, sizeof maps[0]);
+    struct reading *reading = add(fibre, WALK);
+    reading->key = variable;
+    memcpy(reading->contents, contents, sizeof maps[0]);
+}
+
+void oracle_keep_variable(uint64_t contents[KEYS], unsigned variable)
+{
+    for (unsigned i = 0; i < KEYS; i++) {
+        if (VARIABLE_OF(i) != variable)
+            contents[i] = ABSENT;
+    }
+}
+
+uint64_t oracle_count(const uint64_t contents[KEYS])
+{
+    uint64_t live = 0;
+    for (unsigned i = 0; i < KEYS; i++)
+        live += contents[i] != ABSENT;
+    return live;
 }
 
 static bool agrees(const struct reading *reading, const uint64_t *map)
 {
-    uint64_t contents[KEYS], live = 0;
+    uint64_t contents[KEYS];
     memcpy(contents, map, sizeof contents);
     lay_over(contents, &reading->own);
-    for (unsigned i = 0; i < KEYS; i++)
-        live += contents[i] != ABSENT;
-    switch (reading->kind) {
-    case GET:
+    if (reading->kind == GET)
         return contents[reading->key] == reading->contents[0];
+    oracle_keep_variable(contents, reading->key);
+    switch (reading->kind) {
     case SIZE:
-        return live == reading->contents[0];
+        return oracle_count(contents) == reading->contents[0];
     default:
         return memcmp(contents, reading->contents, sizeof contents) == 0;
     }

@@ -32,6 +32,9 @@
     X(WAKE_ONE, "the first sleeper is woken though it lets an urgent one pass")              \
     X(PARK_UNCHECKED, "a block parks without checking what it has read")                     \
     X(FORGET_LINKING, "recovery does not undo a commit that was cut off")                    \
+    X(CLEAR_LINKING_FIRST, "recovery is over before it has begun: its own death loses the rest") \
+    X(KEEP_URGENT, "a slot is given back and stays the next to take the lock")               \
+    X(COUNT_TWICE, "a commit that was tried again counts its insertions again")              \
     X(LIST_LAST, "a key can be found before it can be walked to")                            \
     X(FREE_BEFORE_COUNTING, "a pending version is freed before it is off the record")        \
     X(CLAIM_UNCOMPARED, "a slot is claimed without comparing")                               \

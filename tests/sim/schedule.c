@@ -104,12 +104,17 @@ static void note(enum event_kind kind, uint32_t argument)
                                                    argument, self->where};
 }
 
-static void kill_current(void)
+static void kill_one(struct fibre *victim)
 {
-    note(EVENT_KILL, 0);
+    if (victim->state != FIBRE_READY && victim->state != FIBRE_WAITING)
+        return;
+    note(EVENT_KILL, victim->number);
     run.deaths++;
-    memory_drain_all(run.current); /* the kernel's interrupt empties the store buffer */
-    fibre_block(FIBRE_DEAD);
+    memory_drain_all(victim); /* the kernel's interrupt empties the store buffer */
+    if (victim == run.current)
+        fibre_block(FIBRE_DEAD);
+    else
+        victim->state = FIBRE_DEAD;
 }
 
 static void time_out(struct fibre *fibre)
@@ -227,8 +232,10 @@ static struct fibre *follow(unsigned *set)
         struct fibre *other = &run.fibres[event->argument & 0xff];
         if (event->kind == EVENT_SWITCH && *set >> event->argument & 1)
             next = other;
-        if (event->kind == EVENT_KILL && run.current->state == FIBRE_READY)
-            kill_current();
+        if (event->kind == EVENT_KILL && run.current->state == FIBRE_READY) {
+            kill_one(other);
+            *set = ready_set();
+        }
         if (event->kind == EVENT_TIMEOUT && other->state == FIBRE_WAITING) {
             time_out(other);
             *set = ready_set();
@@ -294,7 +301,7 @@ void schedule_step(const void *address, const char *where)
         return;
     }
     if (run.steps == plan.kill_at[0] || run.steps == plan.kill_at[1])
-        kill_current();
+        kill_one(&run.fibres[below(run.count)]);
     if (plan.options.delay)
         drain_some();
     if (plan.options.timeouts)

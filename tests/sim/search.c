@@ -46,7 +46,7 @@ static bool explore(uint32_t length, uint32_t from, unsigned bound, bool death)
             fine = explore(length + 1, i + 1, bound - !points[i].forced, death);
         }
         if (fine && death && !points[i].forced) {
-            add_event(length, &points[i], EVENT_KILL, 0);
+            add_event(length, &points[i], EVENT_KILL, points[i].fibre);
             fine = explore(length + 1, i + 1, bound, false);
         }
     }
@@ -88,7 +88,8 @@ static bool try_without(uint32_t at, uint32_t count)
 }
 
 static const char *const op_names[] = {"",     "get",  "put",   "put 7", "del",   "size", "walk",
-                                       "save", "merge", "undo", "await", "sweep", "evict", "churn"};
+                                       "save", "merge", "undo", "await", "sweep", "evict", "churn",
+                                       "open"};
 
 static void print_block(unsigned fibre, const struct block *block)
 {
@@ -115,10 +116,9 @@ void search_print(const struct event *events, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         const struct event *event = &events[i];
         unsigned other = event->kind == EVENT_DRAIN ? event->argument >> 8 : event->argument;
-        bool own = event->kind == EVENT_KILL || event->kind == EVENT_FULL;
         printf("    thread %u at its step %u, before %s: ", event->fibre, event->step,
                event->where);
-        if (own)
+        if (event->kind == EVENT_FULL)
             printf("%s\n", names[event->kind]);
         else if (event->kind == EVENT_DRAIN)
             printf("store %u of thread %u %s\n", event->argument & 0xff, other,

@@ -153,10 +153,30 @@ uint64_t draw(uint64_t *state);
 
 /* ---- scenarios ------------------------------------------------------------------------------ */
 
+/* Keys 0 to 2 are in the first variable, key 3 in the second. */
 #define KEYS 4u
+#define VARIABLES 2u
+#define VARIABLE_OF(key) ((key) / 3)
 #define ABSENT UINT64_MAX
 
-enum op_kind { END, GET, PUT, PUT_7, DEL, SIZE, WALK, SAVE, MERGE, UNDO, AWAIT, SWEEP, EVICT, CHURN };
+enum op_kind {
+    END,
+    GET,
+    PUT,   /* a value that is never written again */
+    PUT_7, /* the value that keys have at first */
+    DEL,
+    SIZE,  /* of the variable of the key */
+    WALK,
+    SAVE,  /* a nested block begins */
+    MERGE,
+    UNDO,
+    AWAIT, /* the key, if it is absent */
+    /* In place of a block: */
+    SWEEP,
+    EVICT,
+    CHURN, /* as many blocks of the arena */
+    OPEN,  /* a variable that is not there yet */
+};
 struct op {
     enum op_kind kind;
     unsigned key;
@@ -198,7 +218,7 @@ void check_world(struct store *store);
 struct seat {
     struct store *store; /* Borrowed */
     struct slot *slot;   /* Owned */
-    region_ref variable;
+    region_ref variables[VARIABLES];
     struct txn txn;      /* Owned */
 };
 
@@ -210,7 +230,8 @@ void block_run(unsigned fibre, const struct block *block);
 enum stm_status seat_get(struct seat *seat, unsigned key, uint64_t *out);
 enum stm_status seat_put(struct seat *seat, unsigned key, uint64_t content);
 enum stm_status seat_delete(struct seat *seat, unsigned key);
-enum stm_status seat_walk(struct seat *seat, uint64_t contents[KEYS]);
+/* Fills in the keys of one variable; the others are ABSENT. */
+enum stm_status seat_walk(struct seat *seat, unsigned variable, uint64_t contents[KEYS]);
 
 /* The keys that the attempt has written, with what. */
 struct own {
@@ -221,13 +242,16 @@ struct own {
 void oracle_reset(const uint64_t contents[KEYS]);
 void oracle_begin(unsigned fibre, struct txn *txn, const struct own *own);
 void oracle_get(unsigned fibre, unsigned key, uint64_t content);
-void oracle_size(unsigned fibre, uint64_t count);
-void oracle_walk(unsigned fibre, const uint64_t contents[KEYS]);
+void oracle_size(unsigned fibre, unsigned variable, uint64_t count);
+void oracle_walk(unsigned fibre, unsigned variable, const uint64_t contents[KEYS]);
 /* The attempt is over; before txn_end.  `snapshot` is what it was before the commit. */
 void oracle_end(unsigned fibre, enum stm_status status, uint64_t snapshot);
 /* The clock is being set. */
 void oracle_clock(uint64_t clock);
 const uint64_t *oracle_final(void);
+/* Leaves the keys of one variable. */
+void oracle_keep_variable(uint64_t contents[KEYS], unsigned variable);
+uint64_t oracle_count(const uint64_t contents[KEYS]);
 uint64_t oracle_clock_now(void);
 
 /* ---- search ---------------------------------------------------------------------------------- */

@@ -49,7 +49,8 @@ static void take_seat(unsigned number)
     *seat = (struct seat){.store = store};
     run.acting = number;
     if (slot_claim(store, 0, &seat->slot) != STM_OK ||
-        variable_open(store, seat->slot, "x", 1, 0, true, &seat->variable) != STM_OK)
+        variable_open(store, seat->slot, "x", 1, 0, true, &seat->variables[0]) != STM_OK ||
+        variable_open(store, seat->slot, "y", 1, 0, true, &seat->variables[1]) != STM_OK)
         sim_fail("no seat");
     run.acting = FIBRES;
 }
@@ -137,7 +138,8 @@ static void live(unsigned number)
 {
     if (scenario->claims) {
         struct seat *seat = &seats[number];
-        *seat = (struct seat){.store = store, .variable = kept_seats[FIBRES].variable};
+        *seat = kept_seats[FIBRES];
+        seat->slot = NULL;
         if (slot_claim(store, 0, &seat->slot) != STM_OK)
             sim_fail("no slot");
         for (unsigned i = 0; i < number; i++) {
@@ -165,7 +167,7 @@ static struct op draw_op(uint64_t *state, unsigned *levels)
         kind = UNDO;
     *levels += kind == SAVE;
     *levels -= kind == MERGE || kind == UNDO;
-    return (struct op){kind, (unsigned)(draw(state) % 3)};
+    return (struct op){kind, (unsigned)(draw(state) % 7 / 2)};
 }
 
 static void draw_block(uint64_t *state, struct block *block)
