@@ -28,7 +28,7 @@ uint64_t key_bytes(unsigned key)
 
 static struct key make_key(const struct seat *seat, unsigned number, const uint64_t *bytes)
 {
-    return index_key(seat->store, seat->variables[VARIABLE_OF(number)], (const uint8_t *)bytes,
+    return index_key(seat->store, seat->tables[VARIABLE_OF(number)], (const uint8_t *)bytes,
                      sizeof *bytes);
 }
 
@@ -94,7 +94,7 @@ enum stm_status seat_walk(struct seat *seat, unsigned variable, uint64_t content
 {
     for (unsigned i = 0; i < KEYS; i++)
         contents[i] = ABSENT;
-    return txn_walk(&seat->txn, seat->variables[variable], true, collect, contents);
+    return txn_walk(&seat->txn, seat->tables[variable], true, collect, contents);
 }
 
 /* ---- single steps ----------------------------------------------------------------------------- */
@@ -129,7 +129,7 @@ static enum stm_status do_read(struct frame *frame, struct op op)
     enum stm_status status;
     switch (op.kind) {
     case SIZE:
-        status = txn_size(txn, frame->seat->variables[variable], &contents[0]);
+        status = txn_size(txn, frame->seat->tables[variable], &contents[0]);
         if (status == STM_OK)
             oracle_size(frame->fibre, variable, contents[0]);
         return status;

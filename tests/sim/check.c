@@ -25,7 +25,7 @@ static void check_variable(unsigned variable, const uint64_t all[KEYS])
     uint64_t expected[KEYS], walked[KEYS], count = 0;
     memcpy(expected, all, sizeof expected);
     oracle_keep_variable(expected, variable);
-    if (txn_size(&looker->txn, looker->variables[variable], &count) != STM_OK ||
+    if (txn_size(&looker->txn, looker->tables[variable], &count) != STM_OK ||
         count != oracle_count(expected))
         sim_fail("%llu keys are counted, and %llu are there", (unsigned long long)count,
                  (unsigned long long)oracle_count(expected));

@@ -218,7 +218,7 @@ void check_world(struct store *store);
 struct seat {
     struct store *store; /* Borrowed */
     struct slot *slot;   /* Owned */
-    region_ref variables[VARIABLES];
+    region_ref tables[VARIABLES];
     struct txn txn;      /* Owned */
 };
 

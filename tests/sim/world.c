@@ -49,8 +49,8 @@ static void take_seat(unsigned number)
     *seat = (struct seat){.store = store};
     run.acting = number;
     if (slot_claim(store, 0, &seat->slot) != STM_OK ||
-        variable_open(store, seat->slot, "x", 1, 0, true, &seat->variables[0]) != STM_OK ||
-        variable_open(store, seat->slot, "y", 1, 0, true, &seat->variables[1]) != STM_OK)
+        variable_open(store, seat->slot, "x", 1, 0, true, &seat->tables[0]) != STM_OK ||
+        variable_open(store, seat->slot, "y", 1, 0, true, &seat->tables[1]) != STM_OK)
         sim_fail("no seat");
     run.acting = FIBRES;
 }
