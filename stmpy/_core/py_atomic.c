@@ -329,9 +329,8 @@ static PyGetSetDef getters[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+/* Without a signature line: the overloads are in the stub. */
 static const char doc[] =
-    "atomically(function=None, /, *, read_only=False, isolation='serializable', timeout=None, "
-    "max_attempts=None, irrevocable=False, label=None, store=None)\n--\n\n"
     "A block: all of it happens at one moment for everybody else, or none of it.\n\n"
     "As a context manager, `with stm.atomically() as tx:`, or as a decorator of a function of\n"
     "which each call is one block.  The body reads one snapshot; when it ends, what it read is\n"
