@@ -252,7 +252,7 @@ def test_all_monitoring_tools_taken(in_process: Callable[..., str]) -> None:
 
 
 def test_events_taken_away_are_no_silent_loss(in_process: Callable[..., str]) -> None:
-    """Who clears our tool takes away the event at which blocks commit; they commit on leaving."""
+    """Who clears our events takes away that at which blocks commit; they commit on leaving."""
     in_process("""
         import sys
         import stmpy as stm
@@ -266,7 +266,7 @@ def test_events_taken_away_are_no_silent_loss(in_process: Callable[..., str]) ->
 
         add()
         mine, = [id for id in range(6) if "stmpy" in str(sys.monitoring.get_tool(id))]
-        sys.monitoring.clear_tool_id(mine)
+        sys.monitoring.set_local_events(mine, add.__code__, 0)
         add()
         assert table == {"n": 2}
         answers = iter([False, False, True])
