@@ -6,9 +6,10 @@
  * store into its predecessor, and because a removed cell keeps its own `next` until no
  * read operation that could stand on it is left (history.c).
  *   Where a cell was found may be remembered over read operations.  Removals are counted
- * before they happen, and all of this is sequentially consistent: a reader that has
- * announced itself and finds the count unchanged comes before the removal, so the cell
- * waits for it as for any other reader.
+ * when they begin and when they are over, so the count is odd in between, and what is found
+ * then is not remembered.  Count and reader are sequentially consistent: a reader that has
+ * announced itself and finds the count it remembers comes before any removal since, so the
+ * cell waits for it as for any other reader.
  */
 #include "index.h"
 
@@ -97,10 +98,16 @@ region_ref index_find(const struct store *store, const struct key *key)
     struct index_hint *hint = key->hint;
     if (hint == NULL)
         return search(store, key);
-    uint64_t removals = load_seq_cst(&store->region->index.removals); /* Pairs with remove. */
-    if (hint->cell == 0 || hint->removals != removals)
-        *hint = (struct index_hint){search(store, key), removals};
-    return hint->cell;
+    /* Pairs with index_remove: a cell found after it is linked, or its removal is not over. */
+    uint64_t removals = load_seq_cst(&store->region->index.removals);
+    if (hint->cell != 0 && hint->removals == removals)
+        return hint->cell;
+    region_ref found = search(store, key);
+    if (PLANTED(HINT_DURING_REMOVAL))
+        removals += removals % 2;
+    if (removals % 2 == 0)
+        *hint = (struct index_hint){found, removals};
+    return found;
 }
 
 static void link_after(struct store *store, region_ref before, region_ref ref)
@@ -160,10 +167,12 @@ void index_remove(struct store *store, region_ref ref)
             break;
         before = next;
     }
-    uint64_t removals = load_relaxed(&store->region->index.removals);
-    put_seq_cst(&store->region->index.removals, removals + 1); /* Pairs with index_find. */
+    shared_u64 *removals = &store->region->index.removals;
+    uint64_t odd = load_relaxed(removals) | 1; /* as it is if the last owner died in here */
+    put_seq_cst(removals, odd); /* Pairs with index_find. */
     /* Pairs with search: who still stands on the cell goes on from its own `next`. */
     put_release(&store_cell(store, before)->next, load_relaxed(&cell->next));
+    put_release(removals, odd + 1); /* Pairs with index_find: the cell is not found any more. */
     store->region->index.cells--;
 }
 

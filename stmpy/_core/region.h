@@ -214,7 +214,7 @@ struct index {
     shared_u32 bits;                     /* there are 2^bits buckets */
     uint32_t ready;                      /* buckets below are linked; Protected by the commit lock */
     uint64_t cells;                      /* Protected by the commit lock */
-    shared_u64 removals;                 /* cells unlinked so far; written under the lock */
+    shared_u64 removals;                 /* twice the cells unlinked; odd while one is */
     shared_u32 segments[INDEX_SEGMENTS]; /* arrays of struct sentinel; Immutable after publish */
 };
 

@@ -26,10 +26,12 @@ uint64_t key_bytes(unsigned key)
     return 0x1111111111111111u * (key + 1);
 }
 
-static struct key make_key(const struct seat *seat, unsigned number, const uint64_t *bytes)
+static struct key make_key(struct seat *seat, unsigned number, const uint64_t *bytes)
 {
-    return index_key(seat->store, seat->tables[VARIABLE_OF(number)], (const uint8_t *)bytes,
-                     sizeof *bytes);
+    struct key key = index_key(seat->store, seat->tables[VARIABLE_OF(number)],
+                               (const uint8_t *)bytes, sizeof *bytes);
+    key.hint = &seat->hints[number];
+    return key;
 }
 
 enum stm_status seat_get(struct seat *seat, unsigned key, uint64_t *out)

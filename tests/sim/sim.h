@@ -220,6 +220,7 @@ struct seat {
     struct slot *slot;   /* Owned */
     region_ref tables[VARIABLES];
     struct txn txn;      /* Owned */
+    struct index_hint hints[KEYS]; /* where the keys were found last */
 };
 
 extern struct seat seats[FIBRES + 1]; /* the last one is the main program's */
