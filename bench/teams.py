@@ -1,0 +1,109 @@
+"""Participants that work at the same time, in threads or in interpreters of this process.
+
+Each runs the same loop: it prepares its work once, waits for the common start, works in short
+turns until the time is up, and tells how much it did and how much processor time it got.
+"""
+
+from __future__ import annotations
+
+import site
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import stmpy as stm
+from bench.harness import Timing, Work, calibrate
+
+ROOT = Path(__file__).parent.parent
+TURN = 0.0005  # seconds of work between two looks at the clock
+HEAD_START = 0.005  # seconds until all participants have read their task
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The work of one participant: `bench.work.NAME(*args)` makes it, wherever it runs."""
+
+    name: str
+    args: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one participant did."""
+
+    operations: int
+    began: float
+    ended: float
+    cpu_seconds: float
+
+
+@cache
+def prepare(name: str, args: tuple[object, ...]) -> tuple[Work, int]:
+    """The work, warm, and how much of it makes one turn."""
+    work: Work = getattr(import_module("bench.work"), name)(*args)
+    return work, calibrate(work, TURN)
+
+
+def take_part(name: str, args: tuple[object, ...], start: float, seconds: float) -> Part:
+    """One participant's share of a measurement that begins at `start` of the common clock."""
+    work, turn = prepare(name, args)
+    while time.perf_counter() < start:
+        pass
+    began, cpu, done = time.perf_counter(), time.thread_time(), 0
+    ended = began
+    while ended - began < seconds:
+        work(turn)
+        done += turn
+        ended = time.perf_counter()
+    return Part(done, began, ended, time.thread_time() - cpu)
+
+
+class Crew:
+    """Workers of one layout, which several teams use in turn."""
+
+    def __init__(self, layout: str, size: int) -> None:
+        self.layout = layout
+        self.pool: Executor
+        if layout == "threads":
+            self.pool = ThreadPoolExecutor(size)
+        else:
+            self.pool = stm.InterpreterPool(
+                size, initializer=site.addsitedir, initargs=(str(ROOT),)
+            )
+
+    def close(self) -> None:
+        self.pool.shutdown()
+
+
+class Team:
+    """Tasks that run at the same time.
+
+    Counted is what the first `counted` participants do; the others are there to be in the way.
+    """
+
+    def __init__(self, crew: Crew, tasks: Sequence[Task], counted: int | None = None) -> None:
+        self.crew = crew
+        self.tasks = tasks
+        self.counted = len(tasks) if counted is None else counted
+        self.participants = self.counted
+        self.parallel = 1 if crew.layout == "threads" else self.counted
+        count = len(tasks)
+        self.layout = f"{count} {crew.layout}" if count != 1 else f"1 {crew.layout[:-1]}"
+
+    def measure(self, seconds: float) -> Timing:
+        start = time.perf_counter() + HEAD_START
+        futures = [
+            self.crew.pool.submit(take_part, task.name, task.args, start, seconds)
+            for task in self.tasks
+        ]
+        parts = [future.result() for future in futures][: self.counted]
+        took = max(part.ended for part in parts) - min(part.began for part in parts)
+        cpu = sum(part.cpu_seconds for part in parts)
+        return Timing(sum(part.operations for part in parts), took, cpu)
+
+    def close(self) -> None:
+        pass
