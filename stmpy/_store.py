@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from stmpy import _native
+from stmpy.errors import StoreClosed
 from stmpy.statistics import Stats, from_counters
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class Store(_native.Store):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __reduce__(self) -> tuple[Callable[..., Store], tuple[int]]:
-        return attach, (self._number,)
+    def __reduce__(self) -> tuple[Callable[..., Store], tuple[int, bytes]]:
+        return attach, (self._number, self._id)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Store) and self._number == other._number
@@ -125,9 +126,18 @@ def _leave_at_exit() -> None:
         threading._register_atexit(_native._leave)  # type: ignore[attr-defined]
 
 
-def attach(number: int) -> Store:
-    """The store with this number in this process; raises StoreClosed if it is gone."""
-    return Store(number)
+def attach(number: int, region: bytes) -> Store:
+    """The store of this region, which has this number in this process.
+
+    Raises StoreClosed if it is gone, or was never open in this process.
+    """
+    store = Store(number)
+    if store._id != region:
+        raise StoreClosed(
+            f"store number {number} of another process: handles travel between interpreters of "
+            "one process and to its forked children"
+        )
+    return store
 
 
 @cache

@@ -66,9 +66,9 @@ void block_drop_transaction(struct thread_context *context)
 /* ---- starting -------------------------------------------------------------------------------- */
 
 /* Looks at signals that arrived while detached; -1 with an exception if one raises. */
-static int look_at_signals(enum stm_status status)
+static int look_at_signals(struct thread_context *context, enum stm_status status)
 {
-    return status == STM_INTERRUPTED ? PyErr_CheckSignals() : 0;
+    return status == STM_INTERRUPTED ? thread_check_signals(context) : 0;
 }
 
 /* A place of one's own before everyone else: the commit lock for the whole attempt. */
@@ -80,9 +80,8 @@ static int lock_for_serial(struct thread_context *context, struct slot *slot)
         Py_BEGIN_ALLOW_THREADS
         status = lock_acquire_urgently(store, slot, context->block.deadline_ns);
         Py_END_ALLOW_THREADS
-        if (look_at_signals(status) < 0) {
+        if (look_at_signals(context, status) < 0)
             return -1;
-        }
     } while (status == STM_INTERRUPTED);
     if (status != STM_OK)
         return errors_raise(context, status, NULL, NULL);
@@ -138,7 +137,7 @@ static enum stm_status commit_now(struct thread_context *context)
     struct txn *txn = &context->txn;
     enum stm_status status = txn_commit(txn, false, NO_DEADLINE);
     while (status == STM_BUSY || status == STM_INTERRUPTED) {
-        if (look_at_signals(status) < 0)
+        if (look_at_signals(context, status) < 0)
             return STM_INTERRUPTED;
         Py_BEGIN_ALLOW_THREADS
         status = txn_commit(txn, true, context->block.deadline_ns);
@@ -224,7 +223,7 @@ static int take_loss(struct thread_context *context)
     stats_count_conflict(&context->txn);
     block_drop_transaction(context);
     block->losses++;
-    if (PyErr_CheckSignals() < 0)
+    if (thread_check_signals(context) < 0)
         return -1;
     if (block->options.max_attempts != 0 && block->losses >= block->options.max_attempts)
         return errors_format(context->state, ERROR_CONFLICT,

@@ -117,6 +117,13 @@ static PyObject *get_number(struct store_object *self, void *unused)
     return PyLong_FromUnsignedLongLong(self->store->number);
 }
 
+static PyObject *get_id(struct store_object *self, void *unused)
+{
+    (void)unused;
+    const uint8_t *id = self->store->region->id;
+    return PyBytes_FromStringAndSize((const char *)id, sizeof self->store->region->id);
+}
+
 static PyObject *get_name(struct store_object *self, void *unused)
 {
     (void)unused;
@@ -140,6 +147,7 @@ static PyMethodDef methods[] = {
 
 static PyGetSetDef getters[] = {
     {"_number", (getter)get_number, NULL, "Names the store in this process.", NULL},
+    {"_id", (getter)get_id, NULL, "Names the region among those of all processes.", NULL},
     {"name", (getter)get_name, NULL, "The store's name, or ''.", NULL},
     {"closed", (getter)get_closed, NULL, "True after close().", NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -190,6 +190,35 @@ static struct thread_context *new_context(struct module_state *state)
     return context;
 }
 
+static void forget(struct thread_context *gone)
+{
+    pthread_mutex_lock(&registry_lock);
+    for (struct thread_context **link = &registry; *link != NULL; link = &(*link)->next) {
+        if (*link == gone) {
+            *link = gone->next;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&registry_lock);
+    free_context(gone);
+}
+
+int thread_check_signals(struct thread_context *context)
+{
+    struct thread_context *fresh = new_context(context->state);
+    if (fresh == NULL)
+        return -1;
+    thread_known.context = fresh;
+    int result = PyErr_CheckSignals();
+    if (!thread_still(fresh))
+        return result; /* a handler has forked, and this is the child */
+    thread_known.context = context;
+    PyObject *raised = PyErr_GetRaisedException();
+    forget(fresh);
+    PyErr_SetRaisedException(raised);
+    return result;
+}
+
 struct thread_context *thread_find(struct module_state *state)
 {
     struct thread_context *context = find_own(state);

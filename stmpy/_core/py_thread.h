@@ -133,6 +133,11 @@ static inline bool thread_still(const struct thread_context *context)
     return thread_known.context == context && thread_known.serial == context->state->serial;
 }
 
+/* Runs signal handlers while the thread waits in the middle of a block or a commit.  They get
+ * a context of their own, as if in another thread, so that blocks in them are blocks of
+ * their own.  -1 with the exception that a handler raised. */
+int thread_check_signals(struct thread_context *context);
+
 /* The object that opened a level of the context with this number dies in another thread;
  * the block is undone when its own thread comes back to it. */
 void thread_abandon(struct module_state *state, uint64_t number, const struct atomic *owner);

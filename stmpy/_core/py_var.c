@@ -23,7 +23,7 @@ static enum stm_status open_variable(struct thread_context *context, struct stor
         status = variable_open(store, slot, name, length, kind, true, out);
         Py_END_ALLOW_THREADS
         if (status == STM_INTERRUPTED)
-            status = PyErr_CheckSignals() < 0 ? STM_INTERRUPTED : STM_BUSY;
+            status = thread_check_signals(context) < 0 ? STM_INTERRUPTED : STM_BUSY;
     }
     return status;
 }

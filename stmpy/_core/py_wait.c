@@ -118,7 +118,7 @@ static int sleep_registered(struct thread_context *context, struct store *store,
         Py_BEGIN_ALLOW_THREADS
         status = wait_sleep(store, slot, context->block.deadline_ns);
         Py_END_ALLOW_THREADS
-        raised = status == STM_INTERRUPTED && PyErr_CheckSignals() < 0;
+        raised = status == STM_INTERRUPTED && thread_check_signals(context) < 0;
     } while (status == STM_INTERRUPTED && !raised);
     Py_BEGIN_ALLOW_THREADS
     wait_unregister(store, slot);
@@ -143,7 +143,7 @@ int wait_for_change(struct thread_context *context)
         Py_BEGIN_ALLOW_THREADS
         status = wait_register(txn, context->block.deadline_ns);
         Py_END_ALLOW_THREADS
-        if (status == STM_INTERRUPTED && PyErr_CheckSignals() < 0)
+        if (status == STM_INTERRUPTED && thread_check_signals(context) < 0)
             return -1;
     } while (status == STM_INTERRUPTED);
     if (status != STM_OK && status != STM_CONFLICT)
