@@ -354,7 +354,6 @@ enum stm_status txn_put(struct txn *txn, struct txn_entry *entry, const uint8_t 
     status = txn_pending_add(txn, entry, length, version_flags, &version);
     if (status != STM_OK)
         return status;
-    txn->bytes += length;
     bytes_copy(version->payload, payload, length);
     return STM_OK;
 }

@@ -77,7 +77,7 @@ struct txn {
     bool prepared;          /* txn_commit has made the structure versions */
     uint32_t levels;        /* savepoints open */
     uint32_t level_pending; /* pending versions from here on belong to the innermost level */
-    size_t bytes;           /* of payload written */
+    size_t bytes;           /* of payload in all pending versions */
     struct txn_conflict conflict;
 
     struct txn_entry *entries; /* Owned */

@@ -239,6 +239,7 @@ static enum stm_status new_version(struct txn *txn, size_t length, uint32_t flag
     put_relaxed(&version->site, txn->site);
     put_relaxed(&version->ts, UINT64_MAX); /* newer than every snapshot until published */
     version->shape = (uint32_t)length << VERSION_FLAG_BITS | flags;
+    txn->bytes += length;
     return STM_OK;
 }
 
@@ -253,13 +254,20 @@ static bool reserve_undo(struct txn *txn)
     return undo != NULL;
 }
 
+static void discard_version(struct txn *txn, region_ref ref)
+{
+    const struct version *version = store_version(txn->store, ref);
+    txn->bytes -= version_length(version);
+    arena_free(txn->store, txn->slot, ref, version_bytes(version));
+}
+
 /* Replaces the version of an entry that was written at this level already. */
 static void replace_pending(struct txn *txn, struct txn_entry *entry, region_ref fresh)
 {
     struct pending *pending = &txn_pending(txn)[entry->pending - 1];
     region_ref old = pending->version;
     pending->version = fresh;
-    arena_free(txn->store, txn->slot, old, version_bytes(store_version(txn->store, old)));
+    discard_version(txn, old);
 }
 
 enum stm_status txn_pending_add(struct txn *txn, struct txn_entry *entry, size_t length,
@@ -279,20 +287,20 @@ enum stm_status txn_pending_add(struct txn *txn, struct txn_entry *entry, size_t
         return STM_OK;
     }
     if (entry->cell == 0 && (status = fresh_cell(txn, entry)) != STM_OK) {
-        arena_free(txn->store, txn->slot, fresh, version_bytes(*out));
+        discard_version(txn, fresh);
         return status;
     }
     uint32_t count = load_relaxed(&txn->slot->pending_count);
     struct pending *pending = txn_pending(txn);
     pending[count] = (struct pending){entry->cell, fresh};
-    /* Release: the record is there before it counts. Pairs with who recovers the slot. */
+    if (entry->pending != 0)
+        pending[entry->pending - 1].cell = 0; /* out of effect unless rolled back */
+    /* Release: the record is there before it counts, and no fresh cell is in two that do.
+     * Pairs with who recovers the slot. */
     put_release(&txn->slot->pending_count, count + 1);
-    if (txn->levels > 0) {
+    if (txn->levels > 0)
         txn->undo[txn->undo_length++] =
             (struct txn_undo){(uint32_t)(entry - txn->entries), entry->pending};
-        if (entry->pending != 0)
-            pending[entry->pending - 1].cell = 0; /* out of effect unless rolled back */
-    }
     entry->pending = count + 1;
     return STM_OK;
 }
@@ -322,7 +330,7 @@ static void undo_write(struct txn *txn, struct txn_undo undo)
     struct pending *records = txn_pending(txn), *record = &records[entry->pending - 1];
     region_ref version = record->version;
     *record = (struct pending){0, 0};
-    arena_free(txn->store, txn->slot, version, version_bytes(store_version(txn->store, version)));
+    discard_version(txn, version);
     entry->pending = undo.pending;
     if (undo.pending != 0) {
         records[undo.pending - 1].cell = entry->cell;

@@ -279,6 +279,23 @@ static void test_limit(void)
     begin(&seat, TXN_READ_ONLY);
     CHECK(size_of(&seat) == 4);
     txn_end(&seat.txn);
+    /* What is written over or undone does not count. */
+    begin(&seat, 0);
+    for (uint64_t i = 0; i < 10; i++) {
+        uint64_t number = i % 2;
+        struct key key = number_key(&seat, &number);
+        struct txn_value value;
+        struct txn_savepoint savepoint = {0};
+        if (i >= 5)
+            savepoint = txn_save(&seat.txn);
+        content[0] = (uint8_t)i + 1;
+        CHECK(txn_lookup(&seat.txn, &key, false, &value) == STM_OK);
+        txn_read_done(&seat.txn);
+        CHECK(txn_put(&seat.txn, value.entry, content, bytes, 0) == STM_OK);
+        if (i >= 5)
+            txn_rollback(&seat.txn, savepoint);
+    }
+    txn_end(&seat.txn);
     leave_seat(&seat);
     store_release(large);
     free(content);
