@@ -130,6 +130,47 @@ static void set(void *address, size_t bytes, uint64_t value)
     memcpy(address, &value, bytes);
 }
 
+/* ---- which addresses matter ------------------------------------------------------------------- */
+
+#define SEEN 65536u
+static struct seen {
+    const void *address;
+    uint8_t fibres;
+    bool written;
+} seen[SEEN];
+static bool learning;
+
+void memory_learn(bool on)
+{
+    if (on)
+        memset(seen, 0, sizeof seen);
+    learning = on;
+}
+
+static struct seen *seen_at(const void *address)
+{
+    size_t place = ((uintptr_t)address >> 2) * 2654435761u % SEEN;
+    while (seen[place].address != NULL && seen[place].address != address)
+        place = (place + 1) % SEEN;
+    return &seen[place];
+}
+
+static void learn(const void *address, bool writes)
+{
+    if (!learning || run.current == NULL)
+        return;
+    struct seen *there = seen_at(address);
+    there->address = address;
+    there->fibres |= (uint8_t)(1u << run.current->number);
+    there->written |= writes;
+}
+
+bool memory_shared(const void *address)
+{
+    const struct seen *there = seen_at(address);
+    return there->written && (there->fibres & (there->fibres - 1)) != 0;
+}
+
 /* ---- store buffers -------------------------------------------------------------------------- */
 
 void memory_drain_one(struct fibre *fibre, unsigned place)
@@ -190,6 +231,7 @@ uint64_t sim_load(const void *address, size_t bytes, const char *where)
     struct fibre *self = run.current;
     schedule_step(address, where);
     check_live(address, where);
+    learn(address, false);
     for (unsigned i = self != NULL ? self->buffered : 0; i > 0; i--) {
         if (self->buffer[i - 1].address == address)
             return self->buffer[i - 1].value;
@@ -202,6 +244,7 @@ void sim_put(void *address, size_t bytes, uint64_t value, enum sim_order order, 
     struct fibre *self = run.current;
     schedule_step(address, where);
     check_live(address, where);
+    learn(address, true);
     if (self == NULL || !delaying || order == SIM_SEQ_CST) {
         if (self != NULL)
             memory_drain_all(self);
@@ -221,6 +264,7 @@ static uint64_t begin_rmw(void *address, size_t bytes, const char *where)
 {
     schedule_step(address, where);
     check_live(address, where);
+    learn(address, true);
     if (run.current != NULL)
         memory_drain_all(run.current);
     return get(address, bytes);
@@ -262,6 +306,7 @@ void sim_bump(void *address, size_t bytes, uint64_t value)
 {
     check_live(address, "bump_relaxed");
     drain_address(run.current, address);
+    learn(address, true);
     set(address, bytes, get(address, bytes) + value);
 }
 
@@ -332,31 +377,3 @@ void arena_flush(struct store *store, struct slot *slot)
     memory_enter_arena(false);
 }
 
-/* ---- which addresses matter ------------------------------------------------------------------- */
-
-#define SEEN 65536u
-static struct {
-    const void *address;
-    uint8_t fibres;
-} seen[SEEN];
-static bool learning;
-
-void memory_learn(bool on)
-{
-    if (on)
-        memset(seen, 0, sizeof seen);
-    learning = on;
-}
-
-/* While learning notes who was there; later tells whether more than one was. */
-bool memory_shared(const void *address)
-{
-    size_t place = ((uintptr_t)address >> 2) * 2654435761u % SEEN;
-    while (seen[place].address != NULL && seen[place].address != address)
-        place = (place + 1) % SEEN;
-    if (learning && run.current != NULL) {
-        seen[place].address = address;
-        seen[place].fibres |= (uint8_t)(1u << run.current->number);
-    }
-    return (seen[place].fibres & (seen[place].fibres - 1)) != 0;
-}

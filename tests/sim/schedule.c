@@ -293,9 +293,8 @@ void schedule_step(const void *address, const char *where)
     self->steps++;
     if (self->in_arena && !plan.arena)
         return;
-    bool shared = memory_shared(address);
     if (plan.strategy == STRATEGY_SCRIPT) {
-        if (shared)
+        if (plan.points && memory_shared(address))
             note_point(ready_set(), false);
         fibre_switch(schedule_next(false));
         return;

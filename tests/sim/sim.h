@@ -124,7 +124,7 @@ uint64_t memory_live_blocks(void);
 bool memory_is_free(region_ref ref);
 /* From here on, or no longer, free blocks are looked at by right. */
 void memory_enter_arena(bool inside);
-/* In a run that counts as having had its shared addresses learnt: whether two fibres use it. */
+/* While learning, who uses which address is noted; whether two do, and one writes to it. */
 void memory_learn(bool learning);
 bool memory_shared(const void *address);
 
