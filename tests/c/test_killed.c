@@ -82,6 +82,28 @@ static void look(struct seat *seat, uint64_t known[CHILDREN])
     }
 }
 
+/* Whoever died, no block is free twice. */
+static void check_free_lists(const struct seat *seat)
+{
+    size_t units = store->mapped_bytes / 16;
+    uint8_t *met = calloc(units, 1);
+    CHECK(met != NULL);
+    for (unsigned class = 0; class < ARENA_CLASSES; class++) {
+        region_ref batch = (region_ref)load_relaxed(&store->region->arena.stacks[class]);
+        region_ref block = load_relaxed(&seat->slot->magazines[class].head);
+        while (block != 0 || batch != 0) {
+            if (block == 0) {
+                block = batch;
+                batch = load_relaxed(&store_chunk(store, batch)->batch);
+            }
+            CHECK(block < units && !met[block]);
+            met[block] = 1;
+            block = load_relaxed(&store_chunk(store, block)->link);
+        }
+    }
+    free(met);
+}
+
 int main(void)
 {
     test_begin();
@@ -113,6 +135,7 @@ int main(void)
     struct stats_sum sum;
     stats_add_up(store, &sum);
     CHECK(sum.threads == 1 && store->region->index.cells < 16);
+    check_free_lists(&seat);
     leave_seat(&seat);
     store_release(store);
     return 0;
