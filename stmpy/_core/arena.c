@@ -94,6 +94,20 @@ static uint32_t carve(struct store *store, unsigned class, region_ref *first)
     return (uint32_t)count;
 }
 
+/* Gives what a split has left over to the classes that it fits. */
+static void give_rest(struct store *store, region_ref ref, size_t bytes)
+{
+    while (bytes > 0) {
+        unsigned class = class_of(bytes);
+        if (class_bytes(class) > bytes)
+            class--;
+        put_relaxed(&store_chunk(store, ref)->link, 0);
+        push_batch(store, class, ref);
+        ref += (region_ref)(class_bytes(class) >> 4);
+        bytes -= class_bytes(class);
+    }
+}
+
 /* Splits one free block of a larger class; returns how many blocks that gave. */
 static uint32_t split_larger(struct store *store, struct slot *slot, unsigned class,
                              region_ref *first)
@@ -112,7 +126,9 @@ static uint32_t split_larger(struct store *store, struct slot *slot, unsigned cl
             if (rest != 0)
                 push_batch(store, larger, rest);
         }
-        uint32_t count = (uint32_t)(class_bytes(larger) / class_bytes(class));
+        size_t size = class_bytes(class);
+        uint32_t count = (uint32_t)(class_bytes(larger) / size);
+        give_rest(store, ref + (region_ref)(count * size >> 4), class_bytes(larger) - count * size);
         *first = ref;
         thread_blocks(store, ref, class, count);
         return count;

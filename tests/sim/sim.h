@@ -194,6 +194,7 @@ struct scenario {
     unsigned live;            /* set of keys that are there at first */
     unsigned tombs;           /* set of keys that were deleted and are not swept yet */
     uint64_t history_bytes;   /* 0: plenty */
+    uint64_t max_bytes;       /* 0: plenty */
     struct options options;
     unsigned fibres;
     bool random;              /* blocks are drawn */

@@ -79,7 +79,8 @@ static void set_up(void)
 {
     const struct scenario *which = scenario;
     uint64_t history = which->history_bytes ? which->history_bytes : 1 << 20;
-    if (store_open("", MAX_BYTES, history, &store) != STM_OK)
+    uint64_t max = which->max_bytes ? which->max_bytes : MAX_BYTES;
+    if (store_open("", max, history, &store) != STM_OK)
         sim_fail("no store");
     memset(seats, 0, sizeof seats);
     take_seat(FIBRES);
