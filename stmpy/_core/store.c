@@ -140,6 +140,8 @@ enum stm_status store_open(const char *name, uint64_t max_bytes, uint64_t histor
             store->number = ++next_store_number;
             store->next = registry;
             registry = store;
+            /* The default store is the process's own: it outlives who made it. */
+            store->handles = store->users = strcmp(name, "default") == 0;
         }
     }
     if (status == STM_OK) {
