@@ -48,10 +48,11 @@ static int parse_attempts(struct atomic *self, PyObject *attempts)
 {
     if (attempts == Py_None)
         return 0;
-    long count = PyLong_AsLong(attempts);
+    int overflow;
+    long count = PyLong_AsLongAndOverflow(attempts, &overflow);
     if (count == -1 && PyErr_Occurred())
         return -1;
-    if (count < 1 || count > INT32_MAX) {
+    if (overflow != 0 || count < 1 || count > INT32_MAX) {
         PyErr_Format(PyExc_ValueError, "max_attempts is a number from 1 up, not %R", attempts);
         return -1;
     }
