@@ -37,6 +37,7 @@ class _OptionsOnStore(Options, total=False):
 
 @final
 class AtomicFunction[**P, R]:
+    def __class_getitem__(cls, types: Any, /) -> GenericAlias: ...
     __name__: str
     __qualname__: str
     __wrapped__: Callable[P, R]

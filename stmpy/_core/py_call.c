@@ -251,6 +251,12 @@ static PyMemberDef members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+static PyMethodDef methods[] = {
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS,
+     "AtomicFunction[[int], str] is for type checkers."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyGetSetDef getters[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -261,6 +267,7 @@ static PyType_Slot slots[] = {
     {Py_tp_traverse, function_traverse}, {Py_tp_clear, function_clear},
     {Py_tp_call, PyVectorcall_Call},     {Py_tp_descr_get, function_get},
     {Py_tp_members, members},            {Py_tp_getset, getters},
+    {Py_tp_methods, methods},
     {Py_tp_doc, "A function of which each call is one block."},
     {0, NULL},
 };

@@ -6,9 +6,8 @@ says who wrote it, then the raw words of `tests.history.model`. A `Recorder` is 
 
     log.invoke()
     with stm.atomically() as tx:
-        log.attempt()
+        log.attempt(tx)
         log.read(key, value)
-        log.snapshot = tx.snapshot
     log.commit(tx.version)
 """
 
@@ -19,7 +18,7 @@ from array import array
 from collections.abc import Iterable
 from pathlib import Path
 from time import monotonic_ns
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from tests.history.model import (
     ABORTED,
@@ -45,12 +44,20 @@ _FLUSH_WORDS: Final = 1 << 16
 _ONE: Final = 1 << KIND_BITS
 
 
+class Attempt(Protocol):
+    """What the store tells of an attempt that runs."""
+
+    @property
+    def snapshot(self) -> int: ...
+
+
 class Recorder:
     """The log of one worker. `worker` is a positive number that no other worker of the run has."""
 
     def __init__(self, directory: Path, worker: int, description: str) -> None:
         self.worker = worker
-        self.snapshot: int = NOT_KNOWN
+        self._snapshot: int = NOT_KNOWN
+        self._running: Attempt | None = None
         self._file = open(directory / f"{worker:05}{SUFFIX}", "wb")  # noqa: SIM115, closed by close
         head = {"format": FORMAT, "worker": worker, "description": description}
         self._file.write(json.dumps(head).encode() + b"\n")
@@ -69,8 +76,12 @@ class Recorder:
         """A block is about to begin."""
         self._begin = monotonic_ns()
 
-    def attempt(self) -> None:
-        """The body begins, for the first time or again; if again, the attempt before it aborted."""
+    def attempt(self, running: Attempt | None = None) -> None:
+        """The body begins, for the first time or again; if again, the attempt before it aborted.
+
+        The snapshot is asked of `running` with each read: a read may move it, and what the same
+        step of the body does next may end the attempt.
+        """
         now = monotonic_ns()
         if self._open:
             self._close(ABORTED, NOT_KNOWN, now)
@@ -79,8 +90,14 @@ class Recorder:
             self._begin = self._entered
         self._entered = now
         self._open = True
+        self._running = running
+
+    def _look(self) -> None:
+        if self._running is not None:
+            self._snapshot = self._running.snapshot
 
     def read(self, key: int, value: int | None) -> None:
+        self._look()
         self._ops += (_ONE | READ, key, NIL if value is None else value)
 
     def write(self, key: int, value: int) -> None:
@@ -90,12 +107,14 @@ class Recorder:
         self._ops += (_ONE | DELETE, key, value)
 
     def read_list(self, key: int, elements: tuple[int, ...]) -> None:
+        self._look()
         self._ops += (len(elements) << KIND_BITS | LIST, key, *elements)
 
     def append(self, key: int, value: int) -> None:
         self._ops += (_ONE | APPEND, key, value)
 
     def keys(self, table: int, present: Iterable[int]) -> None:
+        self._look()
         found = tuple(present)
         self._ops += (len(found) << KIND_BITS | KEYS, table, *found)
 
@@ -112,11 +131,11 @@ class Recorder:
 
     def _close(self, status: int, version: int, now: int) -> None:
         size = HEADER_WORDS + len(self._ops)
-        header = (size, status, self.worker, self._begin, now, self.snapshot, version)
+        header = (size, status, self.worker, self._begin, now, self._snapshot, version)
         self._words.extend(header)
         self._words.extend(self._ops)
         self._ops.clear()
-        self.snapshot = NOT_KNOWN
+        self._snapshot, self._running = NOT_KNOWN, None
         self._open = False
         if len(self._words) >= _FLUSH_WORDS:
             self._flush()

@@ -1,6 +1,7 @@
 """Recorders and the loader: what is written comes back, what is damaged is refused by name."""
 
 from array import array
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,22 @@ from tests.history.model import (
 from tests.history.record import Recorder, load
 
 
+@dataclass
+class Moment:
+    """An attempt, as far as a recorder looks at it."""
+
+    snapshot: int
+
+
 def test_what_is_recorded_comes_back(tmp_path: Path) -> None:
     with Recorder(tmp_path, 1, "interpreter 1, thread 1") as log:
         log.invoke()
-        log.attempt()
+        log.attempt(Moment(6))
         log.read(10, None)
         log.read_list(11, (4, 5))
         value = log.mint()
         log.write(10, value)
         log.append(11, value)
-        log.snapshot = 6
         log.commit(7)
     with Recorder(tmp_path, 2, "interpreter 2, thread 1") as log:
         log.invoke()
@@ -78,6 +85,24 @@ def test_each_pass_through_a_body_is_an_attempt(tmp_path: Path) -> None:
     # the worker learns of a new attempt only when that has its snapshot already.
     for earlier in (0, 1):
         assert history.begin[earlier] <= history.begin[earlier + 1] <= history.end[earlier]
+
+
+def test_the_snapshot_is_that_of_the_last_read(tmp_path: Path) -> None:
+    """Also where the read has moved it and the write right behind it ends the attempt."""
+    moment = Moment(3)
+    with Recorder(tmp_path, 1, "one") as log:
+        log.invoke()
+        log.attempt(moment)
+        log.write(1, log.mint())
+        moment.snapshot = 5
+        log.read(2, None)
+        moment.snapshot = 8
+        log.attempt(Moment(9))
+        log.read_list(2, ())
+        log.attempt(Moment(10))
+        log.keys(3, ())
+        log.commit(None)
+    assert load(tmp_path).snapshot.tolist() == [5, 9, 10]
 
 
 def test_minted_values_are_all_different(tmp_path: Path) -> None:

@@ -80,11 +80,9 @@ class Worker:
         isolation = "snapshot" if planted else self.isolation
         log.invoke()
         with stm.atomically(isolation=isolation) as tx:
-            log.attempt()
+            log.attempt(tx)
             for verb, number in plan:
                 self.operate(verb, number)
-                # Read at once: the operation may have moved the snapshot, the next may conflict.
-                log.snapshot = tx.snapshot
         log.commit(tx.version)
 
     def operate(self, verb: str, number: int) -> None:
