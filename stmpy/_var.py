@@ -18,12 +18,14 @@ from typing import Any, Self
 from stmpy import _native
 from stmpy._store import Store, default_store
 
-# The names that were ever given an initial value, by kind: whoever adds a name puts it in.
+# The names that were given an initial value, by kind: whoever adds a name puts it in.
 _CATALOG = "stmpy.catalog"
 
 
 def _claim(variable: _native.Var[Any, Any] | _native.Ref[Any], put: Callable[[], None]) -> None:
     """Call `put` in the block that creates the variable, if this is that block."""
+    if variable._bare:
+        return
     catalog: _native.Var[str, str] = _native.Var(variable.store, _CATALOG)
 
     def claim() -> None:
@@ -68,14 +70,17 @@ class TVar[K: Hashable, V](_native.Var[K, V], MutableMapping[K, V]):
     None and tuples of these; values are what `EncodeError` does not refuse. A mutable value that a
     block has read belongs to the block: change it in place and the block stores it.
 
-    `initial`, a mapping or pairs, is put in by whoever creates the variable. Without a name the
+    `initial`, a mapping or pairs, is put in by whoever creates the variable; where it exists already,
+    it stays as it is. Without a name the
     variable is reached only through its handles.
     """
+
+    __slots__ = ("__weakref__",)
 
     def __new__(
         cls, name: str | None = None, initial: Any = None, *, store: Store | None = None
     ) -> Self:
-        return super().__new__(cls, store or default_store(), _name(name))
+        return super().__new__(cls, store or default_store(), _name(name), initial is None)
 
     def __init__(
         self,
@@ -128,10 +133,12 @@ class TRef[V](_native.Ref[V]):
     until then the value is None.
     """
 
+    __slots__ = ("__weakref__",)
+
     def __new__(
         cls, name: str | None = None, initial: Any = None, *, store: Store | None = None
     ) -> Self:
-        return super().__new__(cls, store or default_store(), _name(name))
+        return super().__new__(cls, store or default_store(), _name(name), initial is None)
 
     def __init__(
         self, name: str | None = None, initial: V | None = None, *, store: Store | None = None

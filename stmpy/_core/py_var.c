@@ -31,13 +31,13 @@ static enum stm_status open_variable(struct thread_context *context, struct stor
 static int check_kind(struct var *self, uint32_t kind)
 {
     static const char *const names[] = {"nothing", "TVar", "TRef", "label of a block"};
-    uint32_t found = store_variable(self->store, self->variable)->kind;
-    if (found == kind)
+    uint32_t found = store_variable(self->store, self->variable)->kind & VAR_KINDS;
+    if (found == (kind & VAR_KINDS))
         return 0;
     return errors_format(self->state, ERROR_STM,
                          "%U: this name belongs to a %s in this store, not to a %s; choose "
                          "another name",
-                         self->name, names[found & 3], names[kind & 3]);
+                         self->name, names[found], names[kind & VAR_KINDS]);
 }
 
 static int bind(struct var *self, PyObject *store, PyObject *name, uint32_t kind)
@@ -74,13 +74,14 @@ static int bind(struct var *self, PyObject *store, PyObject *name, uint32_t kind
 static PyObject *new_of_kind(PyTypeObject *type, PyObject *args, uint32_t kind)
 {
     PyObject *store, *name, *module = PyType_GetModuleByDef(type, &native_module);
-    if (module == NULL || !PyArg_ParseTuple(args, "OU", &store, &name))
+    int bare = 0;
+    if (module == NULL || !PyArg_ParseTuple(args, "OU|p", &store, &name, &bare))
         return NULL;
     struct var *self = (struct var *)type->tp_alloc(type, 0);
     if (self == NULL)
         return NULL;
     self->state = module_state_of(module);
-    if (bind(self, store, name, kind) < 0)
+    if (bind(self, store, name, bare ? kind | VAR_BARE : kind) < 0)
         Py_CLEAR(self);
     return (PyObject *)self;
 }
@@ -179,6 +180,12 @@ static PyObject *get_store(struct var *self, void *unused)
     return Py_NewRef(self->store_object);
 }
 
+static PyObject *get_bare(struct var *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(store_variable(self->store, self->variable)->kind & VAR_BARE);
+}
+
 static PyMethodDef var_methods[] = {
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS,
      "TVar[str, int] is for type checkers."},
@@ -200,6 +207,7 @@ static PyMemberDef members[] = {
 
 static PyGetSetDef var_getters[] = {
     {"store", (getter)get_store, NULL, "The store that the variable belongs to.", NULL},
+    {"_bare", (getter)get_bare, NULL, "Whether it was made without an initial value.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -252,6 +260,7 @@ static PyMethodDef ref_methods[] = {
 
 static PyGetSetDef ref_getters[] = {
     {"store", (getter)get_store, NULL, "The store that the variable belongs to.", NULL},
+    {"_bare", (getter)get_bare, NULL, "Whether it was made without an initial value.", NULL},
     {"value", (getter)ref_get, (setter)ref_set, "The value; None until one is set.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

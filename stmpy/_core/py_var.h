@@ -14,7 +14,13 @@ struct var {
     PyObject *name;             /* Owned: str */
 };
 
-enum var_kind { VAR_MAPPING = 1, VAR_REFERENCE = 2, VAR_SITE = 3 };
+enum var_kind {
+    VAR_MAPPING = 1,
+    VAR_REFERENCE = 2,
+    VAR_SITE = 3,
+    VAR_KINDS = 3, /* the bits that tell them apart */
+    VAR_BARE = 4,  /* made without an initial value: nobody may put one in later */
+};
 
 /* The calling thread's context if a block on the variable's store is open, with *inside
  * true; outside a block with *inside false.  NULL with NestedMisuse for another store. */

@@ -5,7 +5,7 @@
 
 #include "lock.h"
 
-#define VARIABLE_NAME_LIMIT 480u /* bytes of UTF-8 */
+#define VARIABLE_NAME_LIMIT 255u /* bytes of UTF-8 */
 
 /* The variable of this name, made if there is none.  Variables are never taken away, so a
  * ref stays good.  Takes the commit lock: STM_BUSY unless `may_sleep`. */
