@@ -70,8 +70,8 @@ class TVar[K: Hashable, V](_native.Var[K, V], MutableMapping[K, V]):
     None and tuples of these; values are what `EncodeError` does not refuse. A mutable value that a
     block has read belongs to the block: change it in place and the block stores it.
 
-    `initial`, a mapping or pairs, is put in by whoever creates the variable; where it exists already,
-    it stays as it is. Without a name the
+    `initial`, a mapping or pairs, is put in by whoever creates the variable; one that exists
+    already stays as it is. Without a name the
     variable is reached only through its handles.
     """
 
