@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from stmpy import _native
 from stmpy.errors import StoreClosed
-from stmpy.statistics import Stats, from_counters
+from stmpy.statistics import Stats
+from stmpy.statistics._counters import from_counters
 
 if TYPE_CHECKING:
     from stmpy._var import TRef, TVar
@@ -80,7 +81,7 @@ class Store(_native.Store):
 
     def stats(self) -> Stats:
         """What happened on this store so far, in every thread, interpreter and process."""
-        return from_counters(self._stats())
+        return from_counters(self._stats(), self.name, self.closed)
 
 
 def open(

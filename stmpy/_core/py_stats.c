@@ -52,15 +52,39 @@ static PyObject *list_heat(struct module_state *state, struct store *store)
     return list;
 }
 
+/* (process, interpreter, thread, snapshot) of every slot that is claimed */
+static PyObject *list_threads(struct store *store)
+{
+    PyObject *list = PyList_New(0);
+    uint32_t slots = load_acquire(&store->region->slots_used); /* Pairs with slot_claim. */
+    for (uint32_t i = 0; list != NULL && i < slots; i++) {
+        struct slot *slot = &store_slots(store)[i];
+        uint64_t owner = load_acquire(&slot->owner); /* Pairs with slot_claim. */
+        if (owner == 0)
+            continue;
+        PyObject *row = Py_BuildValue("(KKKK)", (unsigned long long)(owner >> 32),
+                                      (unsigned long long)slot->interpreter,
+                                      (unsigned long long)slot->thread,
+                                      (unsigned long long)load_relaxed(&slot->snapshot));
+        if (row == NULL || PyList_Append(list, row) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(row);
+    }
+    return list;
+}
+
 PyObject *stats_as_dict(struct module_state *state, struct store *store)
 {
     struct stats_sum sum;
     stats_add_up(store, &sum);
-    PyObject *keys = list_heat(state, store);
-    if (keys == NULL)
+    PyObject *keys = list_heat(state, store), *threads = list_threads(store);
+    if (keys == NULL || threads == NULL) {
+        Py_XDECREF(keys);
+        Py_XDECREF(threads);
         return NULL;
+    }
     return Py_BuildValue(
-        "{s:K,s:K,s:K,s:K,s:N,s:N,s:N,s:N,s:K,s:K,s:K,s:K,s:K,s:K,s:I,s:N}", "commits",
+        "{s:K,s:K,s:K,s:K,s:N,s:N,s:N,s:N,s:K,s:K,s:K,s:K,s:K,s:K,s:N,s:N}", "commits",
         (unsigned long long)sum.commits, "read_only_commits",
         (unsigned long long)sum.read_only_commits, "aborts", (unsigned long long)sum.aborts,
         "serial", (unsigned long long)sum.serial, "conflicts",
@@ -71,5 +95,5 @@ PyObject *stats_as_dict(struct module_state *state, struct store *store)
         "oldest_snapshot", (unsigned long long)sum.oldest_snapshot, "used_bytes",
         (unsigned long long)sum.used_bytes, "max_bytes", (unsigned long long)sum.max_bytes,
         "history_bytes", (unsigned long long)sum.history_bytes, "history_limit",
-        (unsigned long long)sum.history_limit, "threads", (unsigned)sum.threads, "keys", keys);
+        (unsigned long long)sum.history_limit, "threads", threads, "keys", keys);
 }

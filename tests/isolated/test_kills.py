@@ -79,7 +79,7 @@ def test_killed_at_any_moment(count: int, rounds: int, in_process: Run, rng: ran
         # Of the children no memory is left, and no slot but those of the last of them. What is in
         # use at one moment depends on the snapshots of those who were just killed.
         assert min(used[-10:]) < 2 * min(used[:10]), used
-        assert stm.stats().threads <= 1 + 2 * {count}, stm.stats()
+        assert len(stm.stats().threads) <= 1 + 2 * {count}, stm.stats()
     """)
 
 

@@ -1,0 +1,21 @@
+"""What a store tells about itself: frozen records, and what can be worked out from them.
+
+Layout: `_model` are the records; `_derive` are pure functions of them: what happened between two,
+rates, orders.
+"""
+
+from stmpy.statistics._derive import Rates as Rates
+from stmpy.statistics._derive import difference as difference
+from stmpy.statistics._derive import ranked as ranked
+from stmpy.statistics._derive import rates as rates
+from stmpy.statistics._model import REASONS as REASONS
+from stmpy.statistics._model import STATES as STATES
+from stmpy.statistics._model import UNKNOWN as UNKNOWN
+from stmpy.statistics._model import Block as Block
+from stmpy.statistics._model import CutKey as CutKey
+from stmpy.statistics._model import Histogram as Histogram
+from stmpy.statistics._model import KeyHeat as KeyHeat
+from stmpy.statistics._model import Memory as Memory
+from stmpy.statistics._model import Pair as Pair
+from stmpy.statistics._model import Stats as Stats
+from stmpy.statistics._model import Thread as Thread
