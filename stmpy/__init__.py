@@ -26,6 +26,7 @@ from stmpy.errors import Conflict as Conflict
 from stmpy.errors import DecodeError as DecodeError
 from stmpy.errors import DurabilityError as DurabilityError
 from stmpy.errors import EncodeError as EncodeError
+from stmpy.errors import InvariantViolated as InvariantViolated
 from stmpy.errors import NestedMisuse as NestedMisuse
 from stmpy.errors import ReadOnly as ReadOnly
 from stmpy.errors import SnapshotTooOld as SnapshotTooOld
@@ -73,6 +74,10 @@ def __getattr__(name: str) -> Any:
         from stmpy._pool import InterpreterPool
 
         return InterpreterPool
+    if name == "always":
+        from stmpy._invariants import always
+
+        return always
     if name in _STRUCTURES:
         from stmpy import structs
 

@@ -73,12 +73,22 @@ class TVar[K: Hashable, V](_native.Var[K, V], MutableMapping[K, V]):
     `initial`, a mapping or pairs, is put in by whoever creates the variable; one that exists
     already stays as it is. Without a name the
     variable is reached only through its handles.
+
+    `validator(key, value)` is called for each key that a block of this interpreter has written,
+    with the value at its end: where it raises or returns something false other than None, the block
+    is undone and raises `InvariantViolated`. Deleting a key is no write of a value. What is there
+    is checked at once; a variable has one validator in an interpreter, the last that was given.
     """
 
     __slots__ = ("__weakref__",)
 
     def __new__(
-        cls, name: str | None = None, initial: Any = None, *, store: Store | None = None
+        cls,
+        name: str | None = None,
+        initial: Any = None,
+        *,
+        store: Store | None = None,
+        validator: Callable[..., object] | None = None,
     ) -> Self:
         return super().__new__(cls, store or default_store(), _name(name), initial is None)
 
@@ -88,7 +98,12 @@ class TVar[K: Hashable, V](_native.Var[K, V], MutableMapping[K, V]):
         initial: Mapping[K, V] | Iterable[tuple[K, V]] | None = None,
         *,
         store: Store | None = None,
+        validator: Callable[[K, V], object] | None = None,
     ) -> None:
+        if validator is not None:
+            from stmpy._invariants import validate_keys
+
+            validate_keys(self.store, self.name, validator)
         if initial is not None:
             _claim(self, lambda: self.update(initial))
 
@@ -130,19 +145,34 @@ class TRef[V](_native.Ref[V]):
     """One transactional value, read and set as `.value`.
 
     The same one wherever its name is used in its store. `initial` is put in by whoever creates it;
-    until then the value is None.
+    until then the value is None. `validator(value)` is as that of `TVar`, and None may be set
+    only if it accepts that.
     """
 
     __slots__ = ("__weakref__",)
 
     def __new__(
-        cls, name: str | None = None, initial: Any = None, *, store: Store | None = None
+        cls,
+        name: str | None = None,
+        initial: Any = None,
+        *,
+        store: Store | None = None,
+        validator: Callable[..., object] | None = None,
     ) -> Self:
         return super().__new__(cls, store or default_store(), _name(name), initial is None)
 
     def __init__(
-        self, name: str | None = None, initial: V | None = None, *, store: Store | None = None
+        self,
+        name: str | None = None,
+        initial: V | None = None,
+        *,
+        store: Store | None = None,
+        validator: Callable[[V], object] | None = None,
     ) -> None:
+        if validator is not None:
+            from stmpy._invariants import validate_value
+
+            validate_value(self.store, self.name, validator)
         if initial is not None:
             _claim(self, lambda: setattr(self, "value", initial))
 

@@ -10,6 +10,7 @@ __all__ = [
     "DecodeError",
     "DurabilityError",
     "EncodeError",
+    "InvariantViolated",
     "NestedMisuse",
     "ReadOnly",
     "SnapshotTooOld",
@@ -64,6 +65,18 @@ class ReadOnly(StmError):
 
     Nothing was changed. Use `atomically()` without `read_only=True`, not `snapshot()`, to write.
     """
+
+
+class InvariantViolated(StmError):
+    """The block would break what a validator or an `always` function demands.
+
+    Nothing was changed. `result` is what the function returned, `__cause__` what it raised;
+    `variable` and `key` are set for a validator. Change what the block does, or the rule.
+    """
+
+    result: object = None
+    variable: str | None = None
+    key: object = None
 
 
 class StoreFull(StmError, MemoryError):

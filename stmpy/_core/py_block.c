@@ -11,6 +11,7 @@
 #include "lock.h"
 #include "py_atomic.h"
 #include "py_errors.h"
+#include "py_invariants.h"
 #include "py_wait.h"
 #include "stats.h"
 
@@ -170,7 +171,7 @@ enum block_outcome block_commit(struct thread_context *context)
     int injected = block_injected(context);
     if (injected != 0)
         return injected < 0 ? BLOCK_ERROR : BLOCK_CONFLICT;
-    if (check_open(context) < 0 || block_flush(context) < 0)
+    if (check_open(context) < 0 || block_flush(context) < 0 || invariants_check(context) < 0)
         return block->doomed ? (PyErr_Clear(), BLOCK_CONFLICT) : BLOCK_ERROR;
     enum stm_status status = commit_now(context);
     if (status == STM_STORE_FULL) {

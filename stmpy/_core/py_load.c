@@ -160,6 +160,7 @@ static int load_inside(struct var *self, struct thread_context *context,
     struct txn *txn = &context->txn;
     struct txn_entry *entry = keys_entry(context, key);
     if (entry != NULL && entry->object != NULL) {
+        txn->reads_own |= entry->pending != 0;
         *out = Py_NewRef(entry->object);
         return 1;
     }

@@ -141,7 +141,8 @@ static int module_exec(PyObject *module)
     if (PyModule_AddFunctions(module, values_methods) < 0 ||
         PyModule_AddFunctions(module, rerun_methods) < 0 ||
         PyModule_AddFunctions(module, call_methods) < 0 ||
-        PyModule_AddFunctions(module, wait_methods) < 0)
+        PyModule_AddFunctions(module, wait_methods) < 0 ||
+        PyModule_AddFunctions(module, invariants_methods) < 0)
         return -1;
     return 0;
 }
@@ -159,6 +160,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->function_type);
     Py_VISIT(state->default_store);
     Py_VISIT(state->inject);
+    Py_VISIT(state->guard);
     Py_VISIT(state->analyse);
     Py_VISIT(state->save);
     Py_VISIT(state->run_again);
@@ -174,6 +176,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->rerun);
     Py_CLEAR(state->default_store);
     Py_CLEAR(state->inject);
+    Py_CLEAR(state->guard);
     Py_CLEAR(state->store_type);
     Py_CLEAR(state->var_type);
     Py_CLEAR(state->ref_type);

@@ -28,6 +28,7 @@ struct module_state {
     PyObject *rerun;                 /* Owned: the control exception of conflicts */
     PyTypeObject *store_type, *var_type, *ref_type, *atomic_type, *function_type; /* Owned */
     PyObject *inject;                /* Owned: a test's conflict hook, or NULL */
+    PyObject *guard;                 /* Owned: what checks invariants, NULL: none is set */
     PyObject *default_store;         /* Owned, or NULL until it is needed */
     PyObject *analyse;               /* Owned: stmpy._sites.analyse, NULL until it is needed */
     PyObject *save, *run_again;      /* Owned: of stmpy._frames, likewise */
@@ -57,6 +58,7 @@ int function_type_add(PyObject *module);
 extern PyMethodDef rerun_methods[];
 extern PyMethodDef call_methods[];
 extern PyMethodDef wait_methods[];
+extern PyMethodDef invariants_methods[];
 
 /* store.run(fn, ...): as the module's run, on this store. */
 PyObject *call_run(struct module_state *state, PyObject *store, PyObject *const *args,

@@ -276,6 +276,7 @@ enum stm_status txn_lookup_entry(struct txn *txn, const struct key *key,
         return status;
     if (read && entry->pending == 0)
         entry->flags |= ENTRY_READ;
+    txn->reads_own |= entry->pending != 0;
     fill_value(txn_current(txn, entry), entry, out);
     return STM_OK;
 }

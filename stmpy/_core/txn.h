@@ -74,6 +74,7 @@ struct txn {
     uint32_t flags;         /* enum txn_flags */
     uint32_t site;          /* goes into the versions written */
     bool stale;             /* has read a value that was superseded already */
+    bool reads_own;         /* has looked at what it has written, since the binding cleared it */
     bool prepared;          /* txn_commit has made the structure versions */
     uint32_t levels;        /* savepoints open */
     uint32_t level_pending; /* pending versions from here on belong to the innermost level */

@@ -38,7 +38,7 @@ static enum stm_status read_structure(struct txn *txn, region_ref variable, uint
 }
 
 /* How many more keys of the variable live after this transaction than before. */
-static int64_t own_change(const struct txn *txn, region_ref variable)
+static int64_t own_change(struct txn *txn, region_ref variable)
 {
     int64_t change = 0;
     if (load_relaxed(&txn->slot->pending_count) == 0)
@@ -48,6 +48,7 @@ static int64_t own_change(const struct txn *txn, region_ref variable)
         if (entry->variable == variable && !(entry->flags & ENTRY_STRUCTURE))
             change += txn_live(txn, entry) - ((entry->flags & ENTRY_LIVE) != 0);
     }
+    txn->reads_own |= change != 0;
     return change;
 }
 
@@ -106,6 +107,7 @@ static enum stm_status walk_cell(struct walk *walk, region_ref ref)
     region_ref seen;
     const struct version *version = version_at(txn, cell, &seen);
     if (entry != NULL && entry->pending != 0) {
+        txn->reads_own = true;
         if (!(entry->flags & ENTRY_LIVE))
             return STM_OK; /* an insertion of this block: comes last */
         version = txn_current(txn, entry);
@@ -133,6 +135,7 @@ static enum stm_status walk_insertions(struct walk *walk, region_ref variable)
             entry->flags & (ENTRY_LIVE | ENTRY_STRUCTURE))
             continue;
         const struct version *version = txn_current(txn, entry);
+        txn->reads_own = true;
         if (version != NULL && !walk->visit(walk->context, txn_entry_key(txn, entry),
                                             entry->key_length, version))
             return STM_NO_MEMORY;
