@@ -14,6 +14,7 @@
 
 #include "history.h"
 #include "lock.h"
+#include "log.h"
 #include "stats.h"
 #include "variable.h"
 #include "wait.h"
@@ -197,6 +198,7 @@ static void publish(struct txn *txn, struct wake_list *wakes)
     struct pending *pending = txn_pending(txn);
     uint32_t count = load_relaxed(&slot->pending_count);
     uint64_t ts = load_relaxed(&region->clock) + 1;
+    log_stamp(store, slot, ts);
     /* Release: the pending array is complete.  Pairs with recover_unfinished. */
     put_release(&region->linking, slot_number(store, slot) + 1);
     for (uint32_t i = 0; i < count; i++) {
@@ -207,8 +209,12 @@ static void publish(struct txn *txn, struct wake_list *wakes)
             note_recent(region, pending[i].cell);
         }
     }
+    if (PLANTED(LOG_BEFORE_CLOCK))
+        wakes->followers = log_append(store, slot);
     put_release(&region->clock, ts); /* THE commit point.  Pairs with slot_register. */
     txn->committed = ts;
+    if (!PLANTED(LOG_BEFORE_CLOCK))
+        wakes->followers = log_append(store, slot);
     for (uint32_t i = 0; i < count; i++) {
         if (pending[i].cell != 0) {
             note_history(store, pending[i]);
@@ -223,12 +229,16 @@ static void publish(struct txn *txn, struct wake_list *wakes)
 
 /* ---- the whole of it ------------------------------------------------------------------------ */
 
+/* What can be made before the lock is taken. */
 static enum stm_status prepare(struct txn *txn)
 {
-    if (txn->prepared)
-        return STM_OK;
-    enum stm_status status = txn_prepare_structures(txn);
-    txn->prepared = status == STM_OK;
+    enum stm_status status = STM_OK;
+    if (!txn->prepared) {
+        status = txn_prepare_structures(txn);
+        txn->prepared = status == STM_OK;
+    }
+    if (status == STM_OK && log_followed(txn->store) && load_relaxed(&txn->slot->log_first) == 0)
+        status = log_prepare(txn->store, txn->slot);
     return status;
 }
 
@@ -256,13 +266,25 @@ static enum stm_status commit_locked(struct txn *txn, bool checked, uint64_t bef
     lock_release(store);
     txn->flags &= ~(uint32_t)TXN_SERIAL;
     wait_wake(store, &wakes);
+    log_wake(store, wakes.followers);
     if (grow)
         index_grow(store, txn->slot);
     return STM_OK;
 }
 
+/* Takes the lock, when the log has room for what this commit adds. */
+static enum stm_status lock_to_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns)
+{
+    struct store *store = txn->store;
+    if (!may_sleep)
+        return log_crowded(store) ? STM_BUSY : lock_try(store, txn->slot);
+    enum stm_status status = log_wait_for_room(store, deadline_ns);
+    return status != STM_OK ? status : lock_acquire(store, txn->slot, deadline_ns);
+}
+
 enum stm_status txn_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns)
 {
+    struct store *store = txn->store;
     if (load_relaxed(&txn->slot->pending_count) == 0) {
         stats_count_commit(txn, 0);
         return STM_OK;
@@ -270,17 +292,20 @@ enum stm_status txn_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns
     enum stm_status status = prepare(txn);
     if (status != STM_OK)
         return status;
-    bool checked = false;
+    if (txn->flags & TXN_SERIAL)
+        return commit_locked(txn, false, 0);
     uint64_t before = 0;
-    if (!(txn->flags & TXN_SERIAL)) {
-        checked = txn->count > CHECK_INSIDE && !(txn->flags & TXN_SNAPSHOT) &&
-                  load_relaxed(&txn->store->region->clock) != txn->snapshot;
-        if (checked && !check_outside(txn, &before))
-            return STM_CONFLICT;
-        status = may_sleep ? lock_acquire(txn->store, txn->slot, deadline_ns)
-                           : lock_try(txn->store, txn->slot);
-        if (status != STM_OK)
-            return status;
+    bool checked = txn->count > CHECK_INSIDE && !(txn->flags & TXN_SNAPSHOT) &&
+                   load_relaxed(&store->region->clock) != txn->snapshot;
+    if (checked && !check_outside(txn, &before))
+        return STM_CONFLICT;
+    status = lock_to_commit(txn, may_sleep, deadline_ns);
+    if (status != STM_OK)
+        return status;
+    if (log_followed(store) && load_relaxed(&txn->slot->log_first) == 0) {
+        /* Somebody has begun to follow since: again, with a record. */
+        lock_release(store);
+        return txn_commit(txn, may_sleep, deadline_ns);
     }
     return commit_locked(txn, checked, before);
 }

@@ -17,6 +17,7 @@
 #define LOCK_WAITERS 1u
 #define SPINS SCALED(100, 2)
 #define OWNER_CHECK_NS 20000000u /* how long a sleeper trusts that the owner is alive */
+#define HELP_NS 100000000u       /* how long a sleeper stands by for the lock of a dead owner */
 
 static uint32_t lock_name(const struct store *store, const struct slot *slot)
 {
@@ -182,4 +183,11 @@ void lock_release(struct store *store)
     /* The first sleeper might have to let an urgent one pass that sleeps behind it. */
     bool urgent = load_relaxed(&store->region->urgent) != 0 && !PLANTED(WAKE_ONE);
     platform_futex_wake(word, urgent ? INT32_MAX : 1);
+}
+
+void lock_help(struct store *store, struct slot *slot)
+{
+    if (load_relaxed(&store->region->lock) != 0 &&
+        lock_acquire(store, slot, platform_now_ns() + HELP_NS) == STM_OK)
+        lock_release(store);
 }

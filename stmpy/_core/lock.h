@@ -25,6 +25,10 @@ void lock_release(struct store *store);
 /* Whoever waited for this slot to take the lock goes on.  Called with a slot given back. */
 void lock_withdraw(struct store *store, struct slot *slot);
 
+/* For sleepers whom nobody has woken for long: if somebody holds the lock, waits a moment for it,
+ * as taking it from a dead owner repairs what that one left and wakes everybody. */
+void lock_help(struct store *store, struct slot *slot);
+
 /* True if the slot's name is in the lock. */
 bool lock_owned_by(struct store *store, const struct slot *slot);
 

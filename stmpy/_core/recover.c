@@ -10,6 +10,7 @@
 #include "recover.h"
 
 #include "history.h"
+#include "log.h"
 #include "index.h"
 #include "variable.h"
 #include "wait.h"
@@ -43,6 +44,7 @@ static void finish_commit(struct store *store, struct slot *dead)
     }
     for (uint32_t i = 0; i < count && !published && !PLANTED(FORGET_LINKING); i++)
         roll_back(store, &pending[i]);
+    log_recover(store, dead);
     if (published)
         put_relaxed(&dead->pending_count, 0);
 }

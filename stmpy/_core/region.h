@@ -124,6 +124,52 @@ struct variable {
     uint8_t name[];       /* UTF-8 */
 };
 
+/* ---- the log of commits ---------------------------------------------------------- */
+
+/* A commit, or a part of one that is large.  Immutable after publish, except `next`. */
+struct log_part {
+    shared_u32 next;    /* the part after this one; Protected by the commit lock */
+    shared_u32 more;    /* 1: the next part belongs to the same commit */
+    shared_u64 ts;      /* commit number; UINT64_MAX until it is known */
+    uint64_t offset;    /* bytes that were logged before it; set under the commit lock */
+    uint32_t bytes;     /* of this part, writes included */
+    uint32_t count;     /* writes in it */
+};
+
+/* One key that the commit wrote; the next one begins at a multiple of 8 bytes. */
+struct log_write {
+    uint32_t variable;   /* ref of struct variable */
+    uint32_t shape;      /* of the version: bytes of value << 3 | enum version_flags */
+    uint32_t key_length; /* bytes of key */
+    uint8_t bytes[];     /* the key, then the value */
+};
+
+#define LOG_FOLLOWERS 64u
+
+/* One reader of the log. */
+struct follower {
+    alignas(REGION_LINE) shared_u64 owner; /* its process, as in struct slot; or 0 */
+    shared_u32 at;      /* first part it has not passed, 0: none yet; Protected by the commit lock */
+    shared_u32 wake;    /* futex word: 1 once there is a part; Protected by the commit lock */
+    uint32_t kind;      /* enum log_kind; Protected by the commit lock */
+    shared_u32 lost;    /* 1: it was too slow, and its position was given up */
+    shared_u32 reading; /* 1 while it looks at parts */
+    uint64_t passed;    /* number of the last commit it passed; Protected by the commit lock */
+};
+
+struct log {
+    alignas(REGION_LINE) shared_u64 followed; /* set of followers; Protected by the commit lock */
+    shared_u32 first;     /* oldest part that is held; Protected by the commit lock */
+    shared_u32 last;      /* newest one, 0 if there is none; Protected by the commit lock */
+    shared_u64 end;       /* bytes logged so far; Protected by the commit lock */
+    shared_u64 held_from; /* offset of `first`; Protected by the commit lock */
+    shared_u64 kept_from; /* offset of what the keeper has not passed; Protected likewise */
+    shared_u32 crowded;   /* futex word: 1 while somebody waits for room */
+    uint32_t keeper;      /* 1 + place of the keeper, or 0; Protected by the commit lock */
+    uint64_t limit;       /* Immutable after publish: bytes that one follower may be behind */
+    struct follower followers[LOG_FOLLOWERS];
+};
+
 /* ---- threads ------------------------------------------------------------------- */
 
 struct pending {
@@ -194,6 +240,7 @@ struct slot {
     alignas(REGION_LINE) shared_u32 pending_block; /* Owned: array of struct pending */
     shared_u32 pending_count;    /* Owned */
     uint32_t pending_room;       /* Owned */
+    shared_u32 log_first;        /* Owned until published: the parts its commit will log */
 
     alignas(REGION_LINE) shared_u32 wake; /* futex word: 1 once a key waited for was committed */
     region_ref wait_block;       /* Owned: array of struct wait_node, or 0 */
@@ -253,6 +300,7 @@ struct region {
     shared_u64 recent_count; /* cells written by all commits so far */
     shared_u32 recent[RECENT_CELLS]; /* the last of them, newest at recent_count - 1 */
 
+    struct log log;
     struct arena arena;
 };
 

@@ -9,6 +9,7 @@
 #include "slot.h"
 
 #include "lock.h"
+#include "log.h"
 #include "wait.h"
 
 #include <stdlib.h>
@@ -63,6 +64,7 @@ static void free_pending(struct store *store, struct slot *slot, struct pending 
 
 void slot_discard_pending(struct store *store, struct slot *slot)
 {
+    log_discard(store, slot);
     region_ref block = load_relaxed(&slot->pending_block);
     uint32_t count = load_relaxed(&slot->pending_count);
     /* Counting down first: after a death here nothing is freed twice. */
@@ -135,6 +137,8 @@ uint32_t slot_reap(struct store *store, bool locked)
         slot_release(store, slot);
         reaped++;
     }
+    if (locked)
+        log_reap(store);
     return reaped;
 }
 

@@ -82,6 +82,7 @@ static enum stm_status fill_region(struct store *store, uint64_t history_bytes)
     region->slot_bytes = sizeof(struct slot);
     region->bytes = store->mapped_bytes;
     region->history_limit = history_bytes;
+    region->log.limit = history_bytes / 2;
     if (!platform_random(region->hash_seed, sizeof region->hash_seed) ||
         !platform_random(region->id, sizeof region->id))
         return STM_SYSTEM;

@@ -11,7 +11,6 @@
 
 #include "lock.h"
 
-#define HELP_NS 100000000u /* how long a sleeper stands by for the lock of a dead owner */
 #define HEARTBEAT_NS 1000000000u /* how often a sleeper looks whether its waker has died */
 
 static shared_u32 *bucket_of(struct store *store, uint32_t order)
@@ -106,15 +105,6 @@ enum stm_status wait_register(struct txn *txn, uint64_t deadline_ns)
     return status;
 }
 
-/* A committer that has died with the lock has perhaps not marked whom it should wake, and
- * nobody may come for the lock: taking it is enough, as the recovery marks everyone. */
-static void help_dead_waker(struct store *store, struct slot *slot)
-{
-    if (load_relaxed(&store->region->lock) != 0 &&
-        lock_acquire(store, slot, platform_now_ns() + HELP_NS) == STM_OK)
-        lock_release(store);
-}
-
 enum stm_status wait_sleep(struct store *store, struct slot *slot, uint64_t deadline_ns)
 {
     while (load_acquire(&slot->wake) == 0) { /* Pairs with wait_collect. */
@@ -127,7 +117,7 @@ enum stm_status wait_sleep(struct store *store, struct slot *slot, uint64_t dead
         enum platform_wait woken = platform_futex_wait(
             &slot->wake, 0, left < HEARTBEAT_NS ? left : HEARTBEAT_NS);
         if (woken == PLATFORM_TIMED_OUT)
-            help_dead_waker(store, slot);
+            lock_help(store, slot); /* a dead committer may not have marked whom to wake */
         if (woken != PLATFORM_WOKEN)
             return STM_INTERRUPTED;
     }

@@ -31,6 +31,7 @@ void wait_forget(struct store *store, struct slot *slot);
 struct wake_list {
     uint32_t count;
     uint32_t slots[WAKE_LIMIT];
+    uint64_t followers; /* of the log: see log.h */
 };
 
 /* Marks the threads that wait for this cell as woken.  Needs the commit lock. */

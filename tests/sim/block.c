@@ -301,6 +301,15 @@ static bool run_other(struct frame *frame, struct op op)
     case OPEN:
         do_open(frame);
         return true;
+    case FOLLOW:
+        follow_begin(frame->fibre, frame->seat, op.key != 0);
+        return true;
+    case READ:
+        follow_read(frame->fibre, frame->seat, op.key);
+        return true;
+    case NEXT:
+        follow_await(frame->fibre, frame->seat);
+        return true;
     default:
         return false;
     }

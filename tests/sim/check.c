@@ -100,6 +100,10 @@ static void check_header(const struct region *region)
                 sim_fail("blocks are still in limbo");
         }
     }
+    const struct log *log = &region->log;
+    if (load_relaxed(&log->followed) != 0 || load_relaxed(&log->first) != 0 ||
+        load_relaxed(&log->last) != 0)
+        sim_fail("the log is not empty, and nobody follows");
     for (unsigned i = 0; i < WAIT_BUCKETS; i++) {
         if (load_relaxed(&region->waiters[i]) != 0)
             sim_fail("somebody who has gone is still waited for");
@@ -198,6 +202,10 @@ void check_world(struct store *store)
     take_lock();
     lock_release(store);
     check_contents();
+    for (unsigned i = 0; i < run.count; i++) {
+        if (run.fibres[i].state == FIBRE_DONE && seats[i].slot != NULL)
+            follow_finish(i, &seats[i]);
+    }
     for (unsigned i = 0; i < FIBRES; i++) {
         if (i < run.count && seats[i].slot != NULL && run.fibres[i].state == FIBRE_DONE)
             slot_release(store, seats[i].slot);
@@ -206,6 +214,7 @@ void check_world(struct store *store)
     for (int round = 0; round < 3; round++)
         history_sweep_all(store, looker->slot, false);
     lock_release(store);
+    follow_succeed(looker);
     check_slots(store);
     check_header(store->region);
     check_contents();

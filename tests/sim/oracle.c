@@ -29,10 +29,10 @@ static int owners[COMMITS];          /* fibre that made it */
 static uint64_t first_clock, last_clock;
 static struct attempt attempts[FIBRES];
 
-static const uint64_t *map_at(uint64_t clock)
+const uint64_t *oracle_map(uint64_t clock)
 {
     if (clock < first_clock || clock > last_clock)
-        sim_fail("a snapshot at %llu: the clock has been from %llu to %llu",
+        sim_fail("commit number %llu: the clock has been from %llu to %llu",
                  (unsigned long long)clock, (unsigned long long)first_clock,
                  (unsigned long long)last_clock);
     return maps[clock - first_clock];
@@ -150,7 +150,7 @@ static bool agrees(const struct reading *reading, const uint64_t *map)
 
 static void check_reads(const struct attempt *attempt, uint64_t clock, const char *property)
 {
-    const uint64_t *map = map_at(clock);
+    const uint64_t *map = oracle_map(clock);
     for (unsigned i = 0; i < attempt->count; i++) {
         const struct reading *reading = &attempt->reads[i];
         if (!agrees(reading, map))
@@ -167,7 +167,7 @@ static void check_no_lost_update(const struct attempt *attempt, uint64_t snapsho
 {
     for (unsigned i = 0; i < KEYS; i++) {
         if (attempt->own->written >> i & 1 &&
-            map_at(snapshot)[i] != map_at(committed - 1)[i])
+            oracle_map(snapshot)[i] != oracle_map(committed - 1)[i])
             sim_fail("lost update of key %u between %llu and %llu", i,
                      (unsigned long long)snapshot, (unsigned long long)committed);
     }

@@ -39,6 +39,10 @@
     X(LIST_LAST, "a key can be found before it can be walked to")                            \
     X(FREE_BEFORE_COUNTING, "a pending version is freed before it is off the record")        \
     X(CLAIM_UNCOMPARED, "a slot is claimed without comparing")                               \
+    X(LOG_BEFORE_CLOCK, "a record is in the log before the commit point")                    \
+    X(LOG_FREE_EARLY, "the log is freed up to the fastest follower")                         \
+    X(LOG_FORGET, "recovery does not log a commit that was published")                       \
+    X(LOG_KEEP_UNPUBLISHED, "recovery logs a commit that was not published")                 \
     X(NO_TAG, "the stacks of free batches have no tag")
 
 #define PLANT_ENTRY(name, what) PLANT_##name,

@@ -89,7 +89,7 @@ static bool try_without(uint32_t at, uint32_t count)
 
 static const char *const op_names[] = {"",     "get",  "put",   "put 7", "del",   "size", "walk",
                                        "save", "merge", "undo", "await", "sweep", "evict", "churn",
-                                       "open"};
+                                       "open", "follow", "read", "next"};
 
 static void print_block(unsigned fibre, const struct block *block)
 {

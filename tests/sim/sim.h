@@ -6,6 +6,7 @@
  *     process.c    futexes, time and processes as the core sees them
  *     oracle.c     the sequential map, and what each attempt must have seen
  *     block.c      runs the blocks of a scenario against the core
+ *     follow.c     those who read the log of commits
  *     world.c      a region before and during one schedule;  check.c  and after it
  *     search.c     all schedules up to a bound; making a failing one small
  *     plants.c     bugs that must be found
@@ -176,6 +177,9 @@ enum op_kind {
     EVICT,
     CHURN, /* as many blocks of the arena */
     OPEN,  /* a variable that is not there yet */
+    FOLLOW, /* the log from here on; as its keeper if the key is 1 */
+    READ,   /* so many commits of the log */
+    NEXT,   /* one commit, and waits for it */
 };
 struct op {
     enum op_kind kind;
@@ -241,6 +245,14 @@ struct own {
     uint64_t contents[KEYS];
 };
 
+/* Followers of the log: see follow.c. */
+void follow_reset(void);
+void follow_begin(unsigned fibre, struct seat *seat, bool keeper);
+bool follow_read(unsigned fibre, struct seat *seat, unsigned limit);
+void follow_await(unsigned fibre, struct seat *seat);
+void follow_finish(unsigned fibre, struct seat *seat);
+void follow_succeed(struct seat *seat);
+
 void oracle_reset(const uint64_t contents[KEYS]);
 void oracle_begin(unsigned fibre, struct txn *txn, const struct own *own);
 void oracle_get(unsigned fibre, unsigned key, uint64_t content);
@@ -251,6 +263,7 @@ void oracle_end(unsigned fibre, enum stm_status status, uint64_t snapshot);
 /* The clock is being set. */
 void oracle_clock(uint64_t clock);
 const uint64_t *oracle_final(void);
+const uint64_t *oracle_map(uint64_t clock);
 /* Leaves the keys of one variable. */
 void oracle_keep_variable(uint64_t contents[KEYS], unsigned variable);
 uint64_t oracle_count(const uint64_t contents[KEYS]);

@@ -131,6 +131,7 @@ static void reset(void)
     run.failure = NULL;
     run.current = NULL;
     oracle_reset(kept.contents);
+    follow_reset();
 }
 
 /* ---- during ------------------------------------------------------------------------------------- */
