@@ -1,0 +1,272 @@
+"""What to try next: rules over the record of a store, each with the figures that speak for it.
+
+A rule is a generator that takes a record. It knows what was counted, not what the code means, so
+where the cure depends on that, it says on what.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from stmpy.dashboard._text import number, percent, plain, size, span, title
+from stmpy.statistics import UNKNOWN, Block, Pair, Stats, ranked, rates
+
+LOST_SHARE = 0.02
+"""A block that loses a smaller share of its attempts needs no advice."""
+
+COST_SHARE = 0.05
+"""A pair that makes a smaller share of all costs needs none either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One thing to try. `about` is the block that loses, then the others and the key concerned."""
+
+    rule: str
+    finding: str
+    evidence: str
+    remedy: str
+    cost_ns: int
+    about: tuple[str, ...] = ()
+
+
+type Rule = Callable[[Stats], Iterator[Advice]]
+
+
+def advice(stats: Stats) -> list[Advice]:
+    """All that the rules find, the costliest first."""
+    found = [one for rule in RULES for one in rule(stats)]
+    return sorted(found, key=lambda one: -one.cost_ns)
+
+
+def beaten_by_itself(stats: Stats) -> Iterator[Advice]:
+    """Many run the same block at once, and all of them change one key."""
+    for pair in _costly(stats):
+        if pair.winner == pair.loser:
+            key, add = title(pair.variable, pair.key), _call(pair, "add")
+            yield Advice(
+                "add",
+                f"{plain(pair.loser)} loses to itself over {key}",
+                _evidence(pair, stats),
+                f"If the block only adds to this key, use {add}: additions never conflict with each"
+                f" other. If it computes a new value from the old one, {_call(pair, 'commute')}"
+                " does that at the commit. Otherwise touch the key as late in the block as you can,"
+                " or spread it over several keys.",
+                pair.cost_ns,
+                (plain(pair.loser), key),
+            )
+
+
+def beaten_by_another(stats: Stats) -> Iterator[Advice]:
+    """Two blocks meet on a key."""
+    times = {block.name: block.block_ns.quantile(0.5) for block in stats.blocks}
+    for pair in _costly(stats):
+        if pair.winner in (pair.loser, UNKNOWN):
+            continue
+        key, loser, winner = title(pair.variable, pair.key), plain(pair.loser), plain(pair.winner)
+        slow, fast = times.get(pair.loser, 0.0), times.get(pair.winner, 0.0)
+        longer = (
+            f" It takes {span(slow)} where {winner} takes {span(fast)}, and the longer block loses."
+            if fast and slow > 4 * fast
+            else ""
+        )
+        yield Advice(
+            "pair",
+            f"{loser} loses to {winner} over {key}",
+            _evidence(pair, stats) + longer,
+            f"Let {loser} read {key} last, or keep what {winner} changes there in a key of its own."
+            f" If {loser} may work with a value that is a moment old, run it with"
+            f' isolation="snapshot" and call {_call(pair, "ensure")} only where that must hold.',
+            pair.cost_ns,
+            (loser, winner, key),
+        )
+
+
+def reads_too_much(stats: Stats) -> Iterator[Advice]:
+    """Blocks here read a great many keys, and the longest of them loses."""
+    most = stats.read_set.quantile(0.99)
+    losers = [block for block in stats.blocks if _loses(block, "read", "early", "structure")]
+    if most < 1000 or not losers:
+        return
+    block = ranked(losers, "block_ns")[0]
+    yield Advice(
+        "reads",
+        f"{plain(block.name)} reads for long and loses",
+        f"Blocks of this store read up to {number(most)} keys, and {plain(block.name)}, the slowest"
+        f" of those that lose, lost {percent(rates(block).conflict_share)} of its attempts.",
+        "If it writes nothing, put it under stm.snapshot(), which never loses. Otherwise split it"
+        ' into several blocks, or run it with isolation="snapshot" and call ensure() on the few'
+        " keys that must not have changed.",
+        block.wasted_ns,
+        (plain(block.name),),
+    )
+
+
+def long_and_losing(stats: Stats) -> Iterator[Advice]:
+    """The longer a block, the likelier that another one is faster."""
+    for block in stats.blocks:
+        took = block.block_ns.quantile(0.5)
+        if took >= 1e6 and _loses(block, "read", "early", "write", "structure", "gone"):
+            yield Advice(
+                "long",
+                f"{plain(block.name)} takes long and loses",
+                f"Half of its runs take more than {span(took)}, and it lost"
+                f" {percent(rates(block).conflict_share)} of its attempts, {span(block.wasted_ns)}"
+                " of work.",
+                "Do before the block what needs nothing from the store, such as reading, parsing"
+                " and computing, so that the block only reads, decides and writes.",
+                block.wasted_ns,
+                (plain(block.name),),
+            )
+
+
+def looks_for_keys(stats: Stats) -> Iterator[Advice]:
+    """A block that iterates, or asks for the length, loses to each insertion and deletion."""
+    for block in stats.blocks:
+        lost = block.reasons.get("structure", 0)
+        if lost > block.conflicts / 2 and _loses(block, "structure"):
+            yield Advice(
+                "structure",
+                f"{plain(block.name)} loses because keys come and go",
+                f"{number(lost)} of its {number(block.conflicts)} lost attempts had iterated over a"
+                " variable, or taken its length, when another block put a key in or took one out.",
+                "Ask for the keys you know (get_many) instead of going through all of them, keep"
+                " the number in a key of its own, or keep keys and mark them as unused.",
+                block.wasted_ns * lost // block.conflicts,
+                (plain(block.name),),
+            )
+
+
+def runs_serially(stats: Stats) -> Iterator[Advice]:
+    """Serial attempts can't lose, but all other writers wait for them."""
+    for block in stats.blocks:
+        started = block.commits + block.read_only_commits + block.aborts + block.conflicts
+        if not block.serial or block.serial < LOST_SHARE * started:
+            continue
+        name = plain(block.name)
+        evidence = f"{number(block.serial)} of {number(started)} attempts of {name} ran alone."
+        if block.serial >= 0.95 * started:
+            yield Advice(
+                "serial",
+                f"{name} runs serially from the start",
+                evidence + " It hardly ever lost, so it does not run again: other writers wait.",
+                "Either it asks for that with irrevocable=True, or CPython can't move it back to"
+                " its start: the README says which blocks those are. The function form,"
+                " @stm.atomically, has no such limits.",
+                block.block_ns_sum,
+                (name,),
+            )
+        else:
+            yield Advice(
+                "serial",
+                f"{name} runs serially because it lost too often",
+                evidence + " After several losses in a row a block runs where it cannot lose.",
+                "Help it to win: make it shorter, or let it share fewer keys with the blocks that"
+                " beat it.",
+                block.wasted_ns,
+                (name,),
+            )
+
+
+def raises_often(stats: Stats) -> Iterator[Advice]:
+    """What a block did before it raised was for nothing."""
+    for block in stats.blocks:
+        finished = block.commits + block.read_only_commits + block.aborts
+        if block.aborts > 100 and block.aborts > 0.2 * finished:
+            yield Advice(
+                "raised",
+                f"{plain(block.name)} is often left by an exception",
+                f"{number(block.aborts)} of {number(finished)} runs ended that way, and left"
+                " nothing behind.",
+                "If that is how it says no, ask first, outside or early in the block.",
+                block.busy_ns * block.aborts // finished,
+                (plain(block.name),),
+            )
+
+
+def history_fills(stats: Stats) -> Iterator[Advice]:
+    """Old versions are kept for the oldest snapshot, up to a limit."""
+    memory, oldest = stats.memory, stats.oldest
+    full = memory.history_bytes / memory.history_limit if memory.history_limit else 0.0
+    if full > 0.5 and oldest is not None:
+        name = plain(oldest.block or UNKNOWN)
+        yield Advice(
+            "history",
+            f"{name} holds on to old versions",
+            f"It has seen one snapshot for {span(oldest.age_ns)}, and {size(memory.history_bytes)}"
+            f" of history are kept for it, {percent(full)} of the limit. At the limit it gets"
+            " SnapshotTooOld.",
+            "Read in several shorter blocks, or open the store with more history_bytes.",
+            oldest.age_ns,
+            (name,),
+        )
+
+
+def memory_fills(stats: Stats) -> Iterator[Advice]:
+    memory = stats.memory
+    full = memory.used_bytes / memory.max_bytes if memory.max_bytes else 0.0
+    if full > 0.9:
+        yield Advice(
+            "memory",
+            "The store is almost full",
+            f"{size(memory.used_bytes)} of {size(memory.max_bytes)} are used; a block that needs"
+            " more gets StoreFull.",
+            "Open it with more max_bytes, or delete keys, a few in each block.",
+            round(stats.seconds * 1e9 * full),
+        )
+
+
+def waits_for_ever(stats: Stats) -> Iterator[Advice]:
+    """A block that nobody wakes up may be waiting for something that does not come."""
+    for thread in stats.waiters:
+        if thread.age_ns > 60e9 and thread.variable is not None:
+            key, name = title(thread.variable, thread.key), plain(thread.block or UNKNOWN)
+            yield Advice(
+                "waits",
+                f"{name} has waited for {span(thread.age_ns)}",
+                f"Thread {thread.thread} waits for {key}, which nobody changes.",
+                "If nobody is to change it, something is missing; timeout= ends such a wait.",
+                0,
+                (name, key),
+            )
+
+
+RULES: list[Rule] = [
+    beaten_by_itself,
+    beaten_by_another,
+    reads_too_much,
+    long_and_losing,
+    looks_for_keys,
+    runs_serially,
+    raises_often,
+    history_fills,
+    memory_fills,
+    waits_for_ever,
+]
+
+
+def _costly(stats: Stats) -> list[Pair]:
+    """The pairs that make most of the costs, at most five, in a store that loses enough to care."""
+    if rates(stats).conflict_share < LOST_SHARE:
+        return []
+    cost = sum(pair.cost_ns for pair in stats.pairs)
+    kept = [pair for pair in stats.pairs if pair.cost_ns >= COST_SHARE * cost]
+    return list(ranked(kept, "cost_ns")[:5])
+
+
+def _loses(block: Block, *reasons: str) -> bool:
+    lost = sum(block.reasons.get(reason, 0) for reason in reasons)
+    finished = block.commits + block.read_only_commits
+    return lost > LOST_SHARE * (finished + block.conflicts)
+
+
+def _call(pair: Pair, method: str) -> str:
+    """The call that a program would make; a TRef has no keys."""
+    key = [] if pair.key is None else [plain(repr(pair.key))]
+    more = {"add": ["n"], "commute": ["function"]}.get(method, [])
+    return f"{plain(pair.variable)}.{method}({', '.join(key + more)})"
+
+
+def _evidence(pair: Pair, stats: Stats) -> str:
+    cost = sum(other.cost_ns for other in stats.pairs)
+    share = f", {percent(pair.cost_ns / cost)} of all that was wasted" if cost else ""
+    return f"{number(pair.count)} times, {span(pair.cost_ns)} of lost work{share}."

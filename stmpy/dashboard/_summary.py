@@ -1,0 +1,115 @@
+"""The head of the dashboard: how fast, how much is lost, and one sentence on who costs most."""
+
+from dataclasses import dataclass
+
+from stmpy.dashboard._table import Cell
+from stmpy.dashboard._text import number, percent, plain, size, span, title
+from stmpy.dashboard._timeline import Timeline
+from stmpy.statistics import Pair, Stats, rates
+
+CALM_SHARE = 0.01
+"""Below this share of lost attempts there is nothing to worry about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A figure with its course over the last minute. `top` is the least height of a full column."""
+
+    title: str
+    value: str
+    course: str
+    top: float
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    title: str
+    value: str
+    tone: str = ""
+
+
+def gauges(now: Stats) -> tuple[Gauge, ...]:
+    speed = rates(now)
+    return (
+        Gauge("commits/s", number(speed.commits + speed.read_only_commits), "commits", 1, "good"),
+        Gauge("conflicts/s", number(speed.conflicts), "conflicts", 1, "loser"),
+        Gauge("conflict %", percent(speed.conflict_share), "conflict_share", 0.1, "loser"),
+        Gauge("wasted %", percent(speed.wasted_share), "wasted_share", 0.1, "cost"),
+    )
+
+
+def facts(now: Stats) -> tuple[Fact, ...]:
+    speed, memory = rates(now), now.memory
+    used = _part(memory.used_bytes, memory.max_bytes)
+    kept = _part(memory.history_bytes, memory.history_limit)
+    return (
+        Fact("p50", span(speed.p50_ns)),
+        Fact("p99", span(speed.p99_ns)),
+        Fact("oldest", *_oldest(now)),
+        Fact("memory", f"{size(memory.used_bytes)} of {size(memory.max_bytes)}", _alarm(used)),
+        Fact("history", f"{size(memory.history_bytes)}, {percent(kept)} full", _alarm(kept)),
+        Fact("threads", _threads(now)),
+    )
+
+
+def _oldest(now: Stats) -> tuple[str, str]:
+    thread = now.oldest
+    if thread is None:
+        return "no block runs", "dim"
+    behind = max(0, now.version - thread.snapshot)
+    return f"{span(thread.age_ns)}, {number(behind)} behind", "warn" if behind > 100_000 else ""
+
+
+def _threads(now: Stats) -> str:
+    running = sum(1 for thread in now.threads if thread.state not in ("idle", "parked"))
+    return f"{len(now.threads)}: {running} run, {len(now.waiters)} wait"
+
+
+def _part(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def _alarm(share: float) -> str:
+    return "warn" if share > 0.9 else ""
+
+
+def verdict(timeline: Timeline) -> list[Cell]:
+    """Which block loses most to which other one, over which key, and what that costs: one sentence.
+
+    Of now, if anything is lost now, otherwise of the time since the zero.
+    """
+    now, total = timeline.now, timeline.total
+    stats, when = (now, "") if now.pairs else (total, "so far ")
+    worst = max(stats.pairs, key=lambda pair: (pair.cost_ns, pair.count), default=None)
+    if worst is None:
+        if stats.conflicts == 0:
+            return [("Nobody loses: ", "good"), ("no block had to run again.", "dim")]
+        lost = f"{number(stats.conflicts)} attempts were lost, none to a block that is known."
+        return [(lost, "dim")]
+    speed = rates(stats)
+    if speed.conflict_share < CALM_SHARE:
+        start = [("All is calm: ", "good"), (f"{percent(speed.conflict_share)} lost. ", "dim")]
+    else:
+        start = []
+    now_often = number(worst.count / stats.seconds) if stats.seconds else "0"
+    often = f"{number(worst.count)} times" if when else f"{now_often}/s"
+    return [
+        *start,
+        (when, "dim"),
+        (plain(worst.loser), "loser"),
+        (" loses to ", "dim"),
+        ("itself" if worst.winner == worst.loser else plain(worst.winner), "winner"),
+        (" over ", "dim"),
+        (title(worst.variable, worst.key), "key"),
+        (f" {often}", "dim"),
+        *_cost(worst, stats),
+    ]
+
+
+def _cost(worst: Pair, stats: Stats) -> list[Cell]:
+    busy = sum(max(block.busy_ns, block.wasted_ns) for block in stats.blocks)
+    if not busy:
+        return [(": cost ", "dim"), (span(worst.cost_ns), "cost")]
+    share = min(1.0, worst.cost_ns / busy)
+    return [(": ", "dim"), (percent(share), "cost"), (" of all block time", "dim")]
