@@ -5,7 +5,8 @@ Layout: `_native` is the core in C, under `_core`; `_store` and `_var` are thin 
 """
 
 import sys
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from stmpy._native import atomically as atomically
 from stmpy._native import check as check
@@ -37,6 +38,11 @@ from stmpy.errors import TransactionRequired as TransactionRequired
 from stmpy.errors import TransactionTimeout as TransactionTimeout
 from stmpy.statistics import Stats as Stats
 
+if TYPE_CHECKING:
+    from stmpy._derived import derived as derived
+    from stmpy._invariants import always as always
+    from stmpy._tasks import arun as arun
+
 
 def snapshot() -> atomically:
     """A block that only reads, at one snapshot, for as long as it likes.
@@ -52,36 +58,28 @@ def stats(store: Store | None = None) -> Stats:
     return (store or default_store()).stats()
 
 
-# Made when they are first used: most programs need few of them.
-_STRUCTURES = frozenset(
-    {
-        "TBarrier",
-        "TChannel",
-        "TCounter",
-        "TEvent",
-        "TLatch",
-        "TPriorityQueue",
-        "TQueue",
-        "TSemaphore",
-        "TSet",
-    }
-)
+# Loaded when they are first used: most programs need few of them, and the pool brings half of
+# concurrent.futures with it.
+_ON_DEMAND = {
+    "InterpreterPool": "stmpy._pool",
+    "TBarrier": "stmpy.structs",
+    "TChannel": "stmpy.structs",
+    "TCounter": "stmpy.structs",
+    "TEvent": "stmpy.structs",
+    "TLatch": "stmpy.structs",
+    "TPriorityQueue": "stmpy.structs",
+    "TQueue": "stmpy.structs",
+    "TSemaphore": "stmpy.structs",
+    "TSet": "stmpy.structs",
+    "always": "stmpy._invariants",
+    "arun": "stmpy._tasks",
+    "derived": "stmpy._derived",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # The pool brings half of concurrent.futures with it, which most programs never need.
-    if name == "InterpreterPool":
-        from stmpy._pool import InterpreterPool
-
-        return InterpreterPool
-    if name == "always":
-        from stmpy._invariants import always
-
-        return always
-    if name in _STRUCTURES:
-        from stmpy import structs
-
-        return getattr(structs, name)
+    if name in _ON_DEMAND:
+        return getattr(import_module(_ON_DEMAND[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

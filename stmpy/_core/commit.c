@@ -189,6 +189,19 @@ static void note_history(struct store *store, struct pending pending)
         history_superseded(store, pending.cell, old);
 }
 
+/* Before the clock is moved: who sees the commit sees the marks.  Who wakes that early can't
+ * wait again before the lock is released. */
+static void mark_waiters(struct store *store, const struct pending *pending, uint32_t count,
+                         struct wake_list *wakes)
+{
+    if (store->region->waiting == 0)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        if (pending[i].cell != 0)
+            wait_collect(store, pending[i].cell, wakes);
+    }
+}
+
 /* Links everything, moves the clock, and puts the old versions on record. */
 static void publish(struct txn *txn, struct wake_list *wakes)
 {
@@ -209,6 +222,7 @@ static void publish(struct txn *txn, struct wake_list *wakes)
             note_recent(region, pending[i].cell);
         }
     }
+    mark_waiters(store, pending, count, wakes);
     if (PLANTED(LOG_BEFORE_CLOCK))
         wakes->followers = log_append(store, slot);
     put_release(&region->clock, ts); /* THE commit point.  Pairs with slot_register. */
@@ -216,10 +230,9 @@ static void publish(struct txn *txn, struct wake_list *wakes)
     if (!PLANTED(LOG_BEFORE_CLOCK))
         wakes->followers = log_append(store, slot);
     for (uint32_t i = 0; i < count; i++) {
-        if (pending[i].cell != 0) {
+        if (pending[i].cell != 0)
             note_history(store, pending[i]);
-            wait_collect(store, pending[i].cell, wakes);
-        } else if (pending[i].version != 0)
+        else if (pending[i].version != 0)
             arena_free(store, slot, pending[i].version,
                        version_bytes(store_version(store, pending[i].version)));
     }

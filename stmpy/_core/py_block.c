@@ -11,6 +11,7 @@
 #include "lock.h"
 #include "py_atomic.h"
 #include "py_errors.h"
+#include "py_hub.h"
 #include "py_invariants.h"
 #include "py_wait.h"
 #include "stats.h"
@@ -104,7 +105,8 @@ static int start_attempt(struct thread_context *context)
         bump_relaxed(&slot->stats.serial, 1);
     }
     block->attempt++;
-    block->doomed = block->committed = block->retrying = false;
+    block->doomed = block->committed = block->retrying = block->parked = false;
+    block->waiter = 0;
     Py_CLEAR(block->on_commit);
     Py_CLEAR(block->on_abort);
     block->marked = 0;
@@ -126,7 +128,8 @@ int block_open(struct thread_context *context, const struct block_options *optio
     if (start_attempt(context) < 0)
         return -1;
     context->levels[0] = (struct level){.owner = owner,
-                                        .read_only = (options->txn_flags & TXN_READ_ONLY) != 0};
+                                        .read_only = options->txn_flags & TXN_READ_ONLY ||
+                                                     options->observes};
     context->depth = 1;
     return 0;
 }
@@ -145,6 +148,14 @@ static enum stm_status commit_now(struct thread_context *context)
         Py_END_ALLOW_THREADS
     }
     return status;
+}
+
+/* Makes the block's writes final; or, where it only observes, sees that what it has read is
+ * still the newest, and leaves a waiter for the day when it isn't. */
+static enum stm_status finish(struct thread_context *context)
+{
+    const struct block_options *options = &context->block.options;
+    return options->observes ? hub_leave_waiter(context, options->hub) : commit_now(context);
 }
 
 /* A test may ask for a conflict at any point; 1, 0, or -1 with an exception. */
@@ -173,10 +184,10 @@ enum block_outcome block_commit(struct thread_context *context)
         return injected < 0 ? BLOCK_ERROR : BLOCK_CONFLICT;
     if (check_open(context) < 0 || block_flush(context) < 0 || invariants_check(context) < 0)
         return block->doomed ? (PyErr_Clear(), BLOCK_CONFLICT) : BLOCK_ERROR;
-    enum stm_status status = commit_now(context);
+    enum stm_status status = finish(context);
     if (status == STM_STORE_FULL) {
         block_relieve(context);
-        status = commit_now(context);
+        status = finish(context);
     }
     if (status == STM_OK) {
         block->committed = true;
@@ -251,8 +262,8 @@ int block_close(struct thread_context *context)
 {
     struct block *block = &context->block;
     PyObject *raised = PyErr_GetRaisedException();
-    bool committed = block->committed;
-    if (!committed && context->txn.slot != NULL)
+    bool committed = block->committed, parked = block->parked;
+    if (!committed && !parked && context->txn.slot != NULL)
         bump_relaxed(&context->txn.slot->stats.aborts, 1);
     block_forget_levels(context, 0);
     PyObject *saved = block->saved, *error = block->error;
@@ -266,6 +277,8 @@ int block_close(struct thread_context *context)
     Py_XDECREF(saved);
     Py_XDECREF(error);
     Py_XDECREF(others);
+    if (parked)
+        Py_CLEAR(hooks); /* the outcome is still to come */
     PyErr_SetRaisedException(raised);
     return wait_run_hooks(hooks, committed);
 }

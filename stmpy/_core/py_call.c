@@ -14,6 +14,9 @@ struct call {
     PyObject *const *args;  /* Borrowed: as for PyObject_Vectorcall */
     size_t nargsf;
     PyObject *names;        /* Borrowed, or NULL */
+    struct hub *hub;        /* Borrowed, or NULL: see call_on_hub */
+    bool observes;
+    region_ref *waiter;     /* where the one that was left with the hub is put */
 };
 
 /* In the child of a fork that was made in the block: the block is the parent's. */
@@ -78,6 +81,15 @@ static int attempt(struct thread_context *context, const struct call *call, PyOb
     return outcome == BLOCK_CONFLICT ? 0 : -1;
 }
 
+static int check_not_on_hub(struct thread_context *context, const struct call *call)
+{
+    if (call->hub == NULL)
+        return 0;
+    return errors_format(context->state, ERROR_NESTED_MISUSE,
+                         "this call: waits outside of the block that is open; leave the block "
+                         "first, or call the function itself as part of it");
+}
+
 static PyObject *call_block(struct module_state *state, struct atomic *options,
                             PyObject *store_object, const struct call *call)
 {
@@ -96,8 +108,10 @@ static PyObject *call_block(struct module_state *state, struct atomic *options,
         if (block.store == NULL)
             return NULL;
     }
+    block.hub = call->hub;
+    block.observes = call->observes;
     if (context->depth > 0) {
-        if (atomic_check_nesting(context, &block) < 0)
+        if (atomic_check_nesting(context, &block) < 0 || check_not_on_hub(context, call) < 0)
             return NULL;
         return call_nested(context, call, (block.txn_flags & TXN_READ_ONLY) != 0);
     }
@@ -114,9 +128,23 @@ static PyObject *call_block(struct module_state *state, struct atomic *options,
     }
     if (done == -2)
         return NULL;
+    if (call->waiter != NULL && (done == 1 || context->block.parked))
+        *call->waiter = context->block.waiter;
     if (block_close(context) < 0)
         Py_CLEAR(result);
     return done == 1 ? result : NULL;
+}
+
+PyObject *call_on_hub(struct atomic *options, struct hub *hub, bool observes, PyObject *function,
+                      PyObject *arguments, region_ref *waiter)
+{
+    struct call call = {.function = function,
+                        .args = ((PyTupleObject *)arguments)->ob_item,
+                        .nargsf = (size_t)PyTuple_GET_SIZE(arguments),
+                        .hub = hub,
+                        .observes = observes,
+                        .waiter = waiter};
+    return call_block(options->state, options, NULL, &call);
 }
 
 /* ---- run ---------------------------------------------------------------------------------- */
@@ -128,7 +156,10 @@ PyObject *call_run(struct module_state *state, PyObject *store, PyObject *const 
         PyErr_SetString(PyExc_TypeError, "run(fn, /, *args, **kwargs): fn must be callable");
         return NULL;
     }
-    struct call call = {args[0], args + 1, (size_t)count - 1, names};
+    struct call call = {.function = args[0],
+                        .args = args + 1,
+                        .nargsf = (size_t)count - 1,
+                        .names = names};
     return call_block(state, NULL, store, &call);
 }
 
@@ -138,7 +169,10 @@ PyObject *call_in_block(struct module_state *state, PyObject *module, const char
     PyObject *function = PyObject_GetAttrString(module, name);
     if (function == NULL)
         return NULL;
-    struct call call = {function, args, (size_t)count, NULL};
+    struct call call = {.function = function,
+                        .args = args,
+                        .nargsf = (size_t)count,
+                        .names = NULL};
     PyObject *result = call_block(state, NULL, NULL, &call);
     Py_DECREF(function);
     return result;
@@ -178,7 +212,10 @@ struct function {
 static PyObject *function_vectorcall(struct function *self, PyObject *const *args, size_t nargsf,
                                      PyObject *names)
 {
-    struct call call = {self->wrapped, args, nargsf & ~PY_VECTORCALL_ARGUMENTS_OFFSET, names};
+    struct call call = {.function = self->wrapped,
+                        .args = args,
+                        .nargsf = nargsf & ~PY_VECTORCALL_ARGUMENTS_OFFSET,
+                        .names = names};
     return call_block(self->options->state, self->options, NULL, &call);
 }
 

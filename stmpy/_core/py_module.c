@@ -136,7 +136,7 @@ static int module_exec(PyObject *module)
     if (values_init(&state->values, state->errors[ERROR_ENCODE], state->errors[ERROR_DECODE]) < 0)
         return -1;
     if (store_type_add(module) < 0 || var_type_add(module) < 0 || atomic_type_add(module) < 0 ||
-        function_type_add(module) < 0)
+        function_type_add(module) < 0 || hub_type_add(module) < 0)
         return -1;
     if (PyModule_AddFunctions(module, values_methods) < 0 ||
         PyModule_AddFunctions(module, rerun_methods) < 0 ||
@@ -158,6 +158,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->ref_type);
     Py_VISIT(state->atomic_type);
     Py_VISIT(state->function_type);
+    Py_VISIT(state->interest_type);
     Py_VISIT(state->default_store);
     Py_VISIT(state->inject);
     Py_VISIT(state->guard);
@@ -182,6 +183,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->ref_type);
     Py_CLEAR(state->atomic_type);
     Py_CLEAR(state->function_type);
+    Py_CLEAR(state->interest_type);
     Py_CLEAR(state->analyse);
     Py_CLEAR(state->save);
     Py_CLEAR(state->run_again);

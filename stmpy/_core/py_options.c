@@ -11,6 +11,8 @@ int atomic_options(struct atomic *self, struct block_options *out)
     out->txn_flags = self->txn_flags;
     out->timeout_ns = self->timeout_ns;
     out->max_attempts = self->max_attempts;
+    out->hub = NULL;
+    out->observes = false;
     return out->store == NULL ? -1 : 0;
 }
 

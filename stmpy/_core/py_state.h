@@ -26,7 +26,7 @@ struct module_state {
     struct values_state values;      /* Owned */
     PyObject *errors[ERROR_KINDS];   /* Owned: exception classes */
     PyObject *rerun;                 /* Owned: the control exception of conflicts */
-    PyTypeObject *store_type, *var_type, *ref_type, *atomic_type, *function_type; /* Owned */
+    PyTypeObject *store_type, *var_type, *ref_type, *atomic_type, *function_type, *interest_type; /* Owned */
     PyObject *inject;                /* Owned: a test's conflict hook, or NULL */
     PyObject *guard;                 /* Owned: what checks invariants, NULL: none is set */
     PyObject *default_store;         /* Owned, or NULL until it is needed */
@@ -55,6 +55,7 @@ int store_type_add(PyObject *module);
 int var_type_add(PyObject *module);
 int atomic_type_add(PyObject *module);
 int function_type_add(PyObject *module);
+int hub_type_add(PyObject *module);
 extern PyMethodDef rerun_methods[];
 extern PyMethodDef call_methods[];
 extern PyMethodDef wait_methods[];

@@ -272,6 +272,18 @@ static enum stm_status claim(struct store *store, struct slot **out)
     return status;
 }
 
+struct slot *thread_claim_slot(struct module_state *state, struct store *store)
+{
+    struct thread_context *context = thread_here(state);
+    struct slot *slot;
+    enum stm_status status = context == NULL ? STM_INTERRUPTED : claim(store, &slot);
+    if (status == STM_OK)
+        return slot;
+    if (context != NULL)
+        errors_raise(context, status, NULL, NULL);
+    return NULL;
+}
+
 struct slot *thread_slot(struct thread_context *context, struct store *store)
 {
     for (uint32_t i = 0; i < context->attached; i++) {

@@ -16,6 +16,7 @@ struct attachment {
 
 struct site;
 struct atomic;
+struct hub;
 struct _PyInterpreterFrame;
 
 /* One level of nesting; the first is the outermost block. */
@@ -34,6 +35,8 @@ struct block_options {
     uint32_t txn_flags;    /* enum txn_flags, TXN_SERIAL where it must not run twice */
     uint64_t timeout_ns;   /* 0: none */
     uint32_t max_attempts; /* 0: no limit */
+    struct hub *hub;       /* Borrowed: retry() leaves a waiter there and ends the call; or NULL */
+    bool observes;         /* only reads, and leaves a waiter when it is done */
 };
 
 /* The outermost block of a thread, over all its attempts. */
@@ -45,6 +48,8 @@ struct block {
     uint32_t choosing;      /* or_else calls that a retry() ends in first */
     bool retrying;          /* doomed by retry(): wait before running again */
     bool doomed;            /* a conflict was found: only running again can follow */
+    bool parked;            /* ended without an outcome: a waiter of the hub takes over */
+    region_ref waiter;      /* what was left with the hub, or 0 */
     bool committed;         /* the commit is done; what is left is to leave */
     PyObject *error;        /* Owned: to be raised when the block is left, or NULL */
     uint32_t marked;        /* entries whose object may have been changed in place */
@@ -144,6 +149,9 @@ void thread_abandon(struct module_state *state, uint64_t number, const struct at
 
 /* The thread's slot in a store, claimed at first use; NULL with an exception. */
 struct slot *thread_slot(struct thread_context *context, struct store *store);
+
+/* A slot in a store for this interpreter, for slot_release; NULL with an exception. */
+struct slot *thread_claim_slot(struct module_state *state, struct store *store);
 
 /* Releases everything that threads hold for this module. */
 void thread_forget_module(struct module_state *state);

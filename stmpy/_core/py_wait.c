@@ -9,6 +9,7 @@
 #include "py_atomic.h"
 #include "py_block.h"
 #include "py_errors.h"
+#include "py_hub.h"
 #include "py_rerun.h"
 #include "py_sites.h"
 #include "wait.h"
@@ -128,6 +129,19 @@ static int sleep_registered(struct thread_context *context, struct store *store,
     return status == STM_OK ? 0 : errors_raise(context, status, NULL, NULL);
 }
 
+/* Leaves the waiting to the hub: -1 without an exception, `parked` says why. */
+static int park_on_hub(struct thread_context *context)
+{
+    enum stm_status status = hub_leave_waiter(context, context->block.options.hub);
+    if (status == STM_INTERRUPTED)
+        return -1;
+    if (status != STM_OK && status != STM_CONFLICT)
+        return errors_raise(context, status, NULL, NULL);
+    block_drop_transaction(context);
+    context->block.parked = status == STM_OK;
+    return status == STM_OK ? -1 : 0;
+}
+
 int wait_for_change(struct thread_context *context)
 {
     struct txn *txn = &context->txn;
@@ -139,6 +153,8 @@ int wait_for_change(struct thread_context *context)
         return errors_format(context->state, ERROR_STM,
                              "retry(): the block has read nothing, so nothing could wake it; "
                              "read what it waits for first, or give it a timeout");
+    if (context->block.options.hub != NULL && !context->block.options.observes)
+        return park_on_hub(context);
     do {
         Py_BEGIN_ALLOW_THREADS
         status = wait_register(txn, context->block.deadline_ns);

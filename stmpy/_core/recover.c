@@ -104,7 +104,7 @@ void recover_repair(struct store *store)
     for (; ref != 0; ref = load_relaxed(&store_variable(store, ref)->next))
         bytes += rebuild_variable(store, ref);
     put_relaxed(&region->history_bytes, bytes);
-    wait_wake_all(store); /* the dead owner may not have got to it; who is woken for
+    wait_mark_all(store); /* the dead owner may not have got to it; who is woken for
                              nothing waits again */
     put_release(&region->maintaining, 0); /* Pairs with recover_unfinished. */
     put_release(&region->linking, 0);     /* Pairs with recover_unfinished. */

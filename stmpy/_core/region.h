@@ -215,11 +215,22 @@ struct limbo {
     uint64_t tag;        /* epoch of the list that waits; Protected by the commit lock */
 };
 
-/* One key that a thread waits for. */
+/* Whoever waits for some keys; its nodes lie behind it. */
+struct waiter {
+    shared_u32 mark;  /* 1 once one of the keys was committed */
+    shared_u32 next;  /* of the same slot; Protected by the commit lock */
+    uint32_t slot;    /* Immutable after publish: number of the slot that it belongs to */
+    uint32_t count;   /* Immutable after publish: its nodes */
+    uint64_t counted; /* nodes that region.waiting includes; Protected by the commit lock */
+    uint64_t spare;
+};
+
+/* One key that is waited for. */
 struct wait_node {
-    shared_u32 next, previous; /* in its bucket; Protected by the commit lock */
-    uint32_t order;            /* of the key, or of a variable's structure */
-    uint32_t slot;             /* number of the slot that waits */
+    shared_u32 next;     /* in its bucket; Protected by the commit lock */
+    uint32_t order;      /* Immutable after publish: of the key, or of a variable's structure */
+    uint32_t waiter;     /* Immutable after publish: ref of struct waiter */
+    uint32_t spare;
 };
 
 #define WAIT_BUCKETS 1024u
@@ -243,9 +254,7 @@ struct slot {
     shared_u32 log_first;        /* Owned until published: the parts its commit will log */
 
     alignas(REGION_LINE) shared_u32 wake; /* futex word: 1 once a key waited for was committed */
-    region_ref wait_block;       /* Owned: array of struct wait_node, or 0 */
-    uint32_t wait_room;          /* Owned: its length */
-    uint32_t wait_count;         /* nodes that are linked; Protected by the commit lock */
+    shared_u32 waits;            /* its first struct waiter, or 0; Protected by the commit lock */
 
     struct magazine magazines[ARENA_CLASSES]; /* Owned */
     alignas(REGION_LINE) struct slot_stats stats;
@@ -290,7 +299,7 @@ struct region {
     region_ref dirty_first, dirty_last;   /* cells that have history to prune */
     uint64_t dirty_count;
     uint64_t sweep_debt;     /* versions superseded since the last sweep */
-    uint64_t waiting;        /* nodes linked in all buckets */
+    uint64_t waiting;        /* nodes linked in all buckets, at most */
     shared_u32 waiters[WAIT_BUCKETS]; /* first node of each bucket */
     uint64_t sweeps;         /* counts them; now and then the dead are looked for */
     uint64_t evict_after;    /* cells to sweep before a snapshot may be given up */

@@ -14,6 +14,8 @@
 
 #include <stdlib.h>
 
+#define NOBODY ((uint64_t)INT32_MAX << 32) /* no process has this id */
+
 /* This process as the owner of a slot: one word, so that no slot ever shows half an owner. */
 static uint64_t own_name(void)
 {
@@ -88,11 +90,7 @@ void slot_release(struct store *store, struct slot *slot)
         arena_free(store, slot, block, slot->pending_room * sizeof(struct pending));
         slot->pending_room = 0;
     }
-    block = slot->wait_block;
-    if (block != 0) {
-        slot->wait_block = 0;
-        arena_free(store, slot, block, slot->wait_room * sizeof(struct wait_node));
-    }
+    wait_free(store, slot);
     if (!PLANTED(KEEP_URGENT))
         lock_withdraw(store, slot);
     slot_read_end(slot);
@@ -102,6 +100,11 @@ void slot_release(struct store *store, struct slot *slot)
     put_relaxed(&slot->stats.allocated_bytes, 0);
     add_relaxed(&store->region->arena.retired_bytes, net);
     put_release(&slot->owner, 0); /* Pairs with try_claim. */
+}
+
+void slot_abandon(struct slot *slot)
+{
+    put_release(&slot->owner, NOBODY); /* Pairs with slot_dead. */
 }
 
 bool slot_dead(const struct slot *slot)
@@ -124,7 +127,7 @@ uint32_t slot_reap(struct store *store, bool locked)
     for (uint32_t i = 0; i < count; i++) {
         struct slot *slot = &store_slots(store)[i];
         uint64_t owner = load_acquire(&slot->owner); /* Pairs with try_claim. */
-        if (owner == self || (slot->wait_block != 0 && !locked) || !slot_dead(slot) ||
+        if (owner == self || (load_relaxed(&slot->waits) != 0 && !locked) || !slot_dead(slot) ||
             unfinished(store, slot))
             continue;
         /* In the name of the reaper from here on: if it dies too, the next one goes on.

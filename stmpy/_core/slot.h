@@ -17,6 +17,9 @@ enum stm_status slot_claim(struct store *store, uint64_t interpreter, struct slo
 /* Gives the slot back: what it held in magazines goes to the shared stacks. */
 void slot_release(struct store *store, struct slot *slot);
 
+/* Leaves the slot to whoever looks for those of dead processes. */
+void slot_abandon(struct slot *slot);
+
 /* Frees the blocks of a transaction that will not be published. */
 void slot_discard_pending(struct store *store, struct slot *slot);
 

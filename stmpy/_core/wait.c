@@ -1,11 +1,13 @@
-/* wait.c - nodes, buckets and wake words.
+/* wait.c - nodes, buckets, marks and wake words.
  *
- * Invariant: while a slot has nodes, its wake word is 0 until a commit of one of its keys,
- * made after the registration, has marked it.  All three steps, checking the read set and
- * linking the nodes, marking, and unlinking, hold the commit lock.  The word is marked
- * before the lock is released and the sleeper looks at it in the futex call, so it does
- * not matter when the wake-up itself comes; a thread that dies before it leaves the mark,
- * and sleepers look for it now and then.
+ * Invariant: while a waiter's nodes are linked, its mark is 0 until a commit of one of its
+ * keys, made after the registration, has set it.  All three steps, checking the read set and
+ * linking the nodes, marking, and unlinking, hold the commit lock.  Marks and wake words are
+ * set before the lock is released and a sleeper looks at its word in the futex call, so it
+ * does not matter when the wake-up itself comes; a thread that dies before it leaves the
+ * mark, and sleepers look for it now and then.
+ *   The lists have one direction and each step on them is one store, so that whoever dies
+ * in it leaves a list; nodes are taken out by looking for them.
  */
 #include "wait.h"
 
@@ -25,28 +27,36 @@ static struct wait_node *node_at(const struct store *store, region_ref ref)
     return store_at(store, ref);
 }
 
+static struct waiter *waiter_at(const struct store *store, region_ref ref)
+{
+    return store_at(store, ref);
+}
+
+#define HEADER_UNITS ((uint32_t)(sizeof(struct waiter) / 16))
+_Static_assert(sizeof(struct waiter) % 16 == 0 && sizeof(struct wait_node) == 16,
+               "nodes are named by refs");
+
+static size_t waiter_bytes(uint32_t count)
+{
+    return sizeof(struct waiter) + count * sizeof(struct wait_node);
+}
+
 static void link_node(struct store *store, region_ref ref)
 {
     struct wait_node *node = node_at(store, ref);
     shared_u32 *bucket = bucket_of(store, node->order);
-    region_ref first = load_relaxed(bucket);
-    put_relaxed(&node->previous, 0);
-    put_relaxed(&node->next, first);
-    if (first != 0)
-        put_relaxed(&node_at(store, first)->previous, ref);
+    put_relaxed(&node->next, load_relaxed(bucket));
     put_relaxed(bucket, ref);
 }
 
 static void unlink_node(struct store *store, region_ref ref)
 {
-    struct wait_node *node = node_at(store, ref);
-    region_ref next = load_relaxed(&node->next), previous = load_relaxed(&node->previous);
-    if (previous == 0)
-        put_relaxed(bucket_of(store, node->order), next);
-    else
-        put_relaxed(&node_at(store, previous)->next, next);
-    if (next != 0)
-        put_relaxed(&node_at(store, next)->previous, previous);
+    const struct wait_node *node = node_at(store, ref);
+    shared_u32 *link = bucket_of(store, node->order);
+    while (load_relaxed(link) != ref && load_relaxed(link) != 0)
+        link = &node_at(store, load_relaxed(link))->next;
+    if (load_relaxed(link) == ref)
+        put_relaxed(link, load_relaxed(&node->next));
 }
 
 static uint32_t count_reads(const struct txn *txn)
@@ -57,52 +67,72 @@ static uint32_t count_reads(const struct txn *txn)
     return count;
 }
 
-static void link_reads(struct txn *txn, region_ref block)
+/* Fills a waiter for the read set; it is not published yet. */
+static void fill(const struct txn *txn, const struct slot *owner, region_ref ref, uint32_t count)
 {
-    struct slot *slot = txn->slot;
-    uint32_t count = 0;
+    struct waiter *waiter = waiter_at(txn->store, ref);
+    put_relaxed(&waiter->mark, 0);
+    waiter->slot = slot_number(txn->store, owner);
+    waiter->count = count;
+    waiter->counted = 0;
+    struct wait_node *node = (struct wait_node *)(waiter + 1);
     for (uint32_t i = 0; i < txn->count; i++) {
         if (!(txn->entries[i].flags & ENTRY_READ))
             continue;
-        struct wait_node *node = node_at(txn->store, block + count++);
         node->order = txn->entries[i].order;
-        node->slot = slot_number(txn->store, slot);
-        link_node(txn->store, block + count - 1);
-        slot->wait_count = count; /* what wait_forget has to unlink if we die here */
+        node->waiter = ref;
+        node++;
     }
-    txn->store->region->waiting += count;
+}
+
+static void publish(struct store *store, struct slot *owner, region_ref ref)
+{
+    struct waiter *waiter = waiter_at(store, ref);
+    put_relaxed(&waiter->next, load_relaxed(&owner->waits));
+    put_relaxed(&owner->waits, ref);
+    /* A death in between leaves `waiting` too high, which costs others little. */
+    store->region->waiting += waiter->count;
+    waiter->counted = waiter->count;
+    for (uint32_t i = 0; i < waiter->count; i++)
+        link_node(store, ref + HEADER_UNITS + i);
+}
+
+enum stm_status wait_watch(struct txn *txn, struct slot *owner, uint64_t deadline_ns,
+                           region_ref *out)
+{
+    struct store *store = txn->store;
+    bool serial = (txn->flags & TXN_SERIAL) != 0;
+    uint32_t count = count_reads(txn);
+    region_ref ref;
+    enum stm_status status = arena_alloc(store, txn->slot, waiter_bytes(count), &ref);
+    if (status != STM_OK)
+        return status;
+    fill(txn, owner, ref, count);
+    if (!serial)
+        status = lock_acquire(store, txn->slot, deadline_ns);
+    if (status == STM_OK) {
+        bool unchanged = PLANTED(PARK_UNCHECKED) || txn_reads_unchanged(txn);
+        if (unchanged) {
+            if (owner == txn->slot)
+                put_relaxed(&owner->wake, 0);
+            publish(store, owner, ref);
+        }
+        if (!serial)
+            lock_release(store);
+        if (unchanged) {
+            *out = ref;
+            return STM_OK;
+        }
+        status = STM_CONFLICT;
+    }
+    arena_free(store, txn->slot, ref, waiter_bytes(count));
+    return status;
 }
 
 enum stm_status wait_register(struct txn *txn, uint64_t deadline_ns)
 {
-    struct store *store = txn->store;
-    struct slot *slot = txn->slot;
-    bool serial = (txn->flags & TXN_SERIAL) != 0;
-    uint32_t count = count_reads(txn);
-    region_ref block = 0;
-    enum stm_status status = STM_OK;
-    if (count > 0)
-        status = arena_alloc(store, slot, count * sizeof(struct wait_node), &block);
-    if (status == STM_OK && !serial)
-        status = lock_acquire(store, slot, deadline_ns);
-    if (status == STM_OK) {
-        bool unchanged = PLANTED(PARK_UNCHECKED) || txn_reads_unchanged(txn);
-        if (unchanged) {
-            slot->wait_block = block;
-            slot->wait_room = count;
-            slot->wait_count = 0;
-            put_relaxed(&slot->wake, 0);
-            link_reads(txn, block);
-        }
-        if (!serial)
-            lock_release(store);
-        if (unchanged)
-            return STM_OK;
-        status = STM_CONFLICT;
-    }
-    if (block != 0)
-        arena_free(store, slot, block, count * sizeof(struct wait_node));
-    return status;
+    region_ref ref;
+    return wait_watch(txn, txn->slot, deadline_ns, &ref);
 }
 
 enum stm_status wait_sleep(struct store *store, struct slot *slot, uint64_t deadline_ns)
@@ -124,53 +154,87 @@ enum stm_status wait_sleep(struct store *store, struct slot *slot, uint64_t dead
     return STM_OK;
 }
 
+static void unlink_nodes(struct store *store, struct waiter *waiter)
+{
+    region_ref first = store_ref(store, waiter) + HEADER_UNITS;
+    for (uint32_t i = 0; i < waiter->count; i++)
+        unlink_node(store, first + i);
+    uint64_t counted = waiter->counted;
+    waiter->counted = 0;
+    store->region->waiting -= counted;
+}
+
 void wait_forget(struct store *store, struct slot *slot)
 {
-    for (uint32_t i = 0; i < slot->wait_count; i++)
-        unlink_node(store, slot->wait_block + i);
-    store->region->waiting -= slot->wait_count;
-    slot->wait_count = 0;
+    region_ref ref = load_relaxed(&slot->waits);
+    for (; ref != 0; ref = load_relaxed(&waiter_at(store, ref)->next))
+        unlink_nodes(store, waiter_at(store, ref));
+}
+
+void wait_free(struct store *store, struct slot *slot)
+{
+    region_ref ref;
+    while ((ref = load_relaxed(&slot->waits)) != 0) {
+        struct waiter *waiter = waiter_at(store, ref);
+        put_relaxed(&slot->waits, load_relaxed(&waiter->next));
+        arena_free(store, slot, ref, waiter_bytes(waiter->count));
+    }
 }
 
 void wait_unregister(struct store *store, struct slot *slot)
 {
-    region_ref block = slot->wait_block;
-    if (block != 0) {
-        while (lock_acquire(store, slot, NO_DEADLINE) != STM_OK) {
-            /* A signal came; it is looked at after this, which takes no time. */
-        }
-        wait_forget(store, slot);
-        slot->wait_block = 0;
-        lock_release(store);
-        arena_free(store, slot, block, slot->wait_room * sizeof(struct wait_node));
+    if (load_relaxed(&slot->waits) == 0)
+        return;
+    while (lock_acquire(store, slot, NO_DEADLINE) != STM_OK) {
+        /* A signal came; it is looked at after this, which takes no time. */
     }
+    wait_forget(store, slot);
+    lock_release(store);
+    wait_free(store, slot);
+}
+
+void wait_drop(struct store *store, struct slot *owner, region_ref ref)
+{
+    struct waiter *waiter = waiter_at(store, ref);
+    unlink_nodes(store, waiter);
+    shared_u32 *link = &owner->waits;
+    while (load_relaxed(link) != ref && load_relaxed(link) != 0)
+        link = &waiter_at(store, load_relaxed(link))->next;
+    if (load_relaxed(link) == ref)
+        put_relaxed(link, load_relaxed(&waiter->next));
+}
+
+void wait_free_dropped(struct store *store, struct slot *slot, region_ref ref)
+{
+    arena_free(store, slot, ref, waiter_bytes(waiter_at(store, ref)->count));
 }
 
 /* ---- waking ---------------------------------------------------------------------------- */
 
-static void mark(struct store *store, uint32_t number, struct wake_list *list)
+static void mark(struct store *store, struct waiter *waiter, struct wake_list *list)
 {
-    struct slot *slot = &store_slots(store)[number];
-    if (load_relaxed(&slot->wake) != 0)
+    if (load_relaxed(&waiter->mark) != 0)
         return;
-    put_release(&slot->wake, 1); /* Pairs with wait_sleep. */
+    put_release(&waiter->mark, 1); /* Pairs with wait_marked. */
+    /* Pairs with wait_sleep, and with the exchange that takes the word back: who finds it
+     * set has seen our mark. */
+    if (exchange_acq_rel(&store_slots(store)[waiter->slot].wake, 1) != 0)
+        return;
     if (list->count < WAKE_LIMIT)
-        list->slots[list->count++] = number;
+        list->slots[list->count++] = waiter->slot;
     else
-        platform_futex_wake(&slot->wake, 1);
+        platform_futex_wake(&store_slots(store)[waiter->slot].wake, 1);
 }
 
 void wait_collect(struct store *store, region_ref ref, struct wake_list *list)
 {
-    if (store->region->waiting == 0)
-        return;
     const struct cell *cell = store_cell(store, ref);
     uint32_t order = txn_cell_order(cell);
     region_ref at = load_relaxed(bucket_of(store, order));
     for (; at != 0; at = load_relaxed(&node_at(store, at)->next)) {
         const struct wait_node *node = node_at(store, at);
         if (node->order == order)
-            mark(store, node->slot, list);
+            mark(store, waiter_at(store, node->waiter), list);
     }
 }
 
@@ -187,4 +251,15 @@ void wait_wake_all(struct store *store)
         put_release(&store_slots(store)[i].wake, 1); /* Pairs with wait_sleep. */
         platform_futex_wake(&store_slots(store)[i].wake, 1);
     }
+}
+
+void wait_mark_all(struct store *store)
+{
+    uint32_t count = load_acquire(&store->region->slots_used); /* Pairs with slot_claim. */
+    for (uint32_t i = 0; i < count; i++) {
+        region_ref ref = load_relaxed(&store_slots(store)[i].waits);
+        for (; ref != 0; ref = load_relaxed(&waiter_at(store, ref)->next))
+            put_release(&waiter_at(store, ref)->mark, 1); /* Pairs with wait_marked. */
+    }
+    wait_wake_all(store);
 }

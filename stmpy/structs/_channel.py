@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from stmpy import _native
@@ -119,6 +119,16 @@ class Subscription[T]:
         while True:
             try:
                 item = self.get()
+            except Closed:
+                return
+            yield item
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        from stmpy._tasks import arun
+
+        while True:
+            try:
+                item = await arun(self._take, store=self._channel.store)
             except Closed:
                 return
             yield item

@@ -1,4 +1,4 @@
-"""The page on waiting: its examples run as they stand."""
+"""The pages on waiting and following: their examples run as they stand."""
 
 import re
 from collections.abc import Callable
@@ -6,18 +6,32 @@ from pathlib import Path
 
 import pytest
 
-TEXT = (Path(__file__).parents[2] / "docs/waiting.md").read_text()
-EXAMPLES = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
-NAMES = re.findall(r"^## (.*)$", TEXT, re.MULTILINE)[: len(EXAMPLES)]
+PAGES = ["waiting", "following"]
+
+
+def examples(page: str) -> list[tuple[str, str]]:
+    """Its examples, each with the heading above it."""
+    text = (Path(__file__).parents[2] / f"docs/{page}.md").read_text()
+    found = []
+    for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        heading = part.partition("\n")[0]
+        for example in re.findall(r"^```python\n(.*?)^```$", part, re.DOTALL | re.MULTILINE):
+            found.append((f"{page}: {heading}", example))
+    return found
+
+
+EXAMPLES = [found for page in PAGES for found in examples(page)]
 
 
 def test_there_are_examples_that_check_something() -> None:
-    assert len(EXAMPLES) >= 5
-    assert all("assert" in example for example in EXAMPLES)
+    assert len(EXAMPLES) >= 8
+    assert all("assert" in example for _, example in EXAMPLES)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=NAMES)
-def test_example(example: str, tmp_path: Path, in_process: Callable[..., str]) -> None:
+@pytest.mark.parametrize(("heading", "example"), EXAMPLES, ids=[name for name, _ in EXAMPLES])
+def test_example(
+    heading: str, example: str, tmp_path: Path, in_process: Callable[..., str]
+) -> None:
     path = tmp_path / "example.py"
     path.write_text(example)
     in_process(path)

@@ -125,7 +125,7 @@ def test_an_invariant_that_does_not_hold_is_not_set(store: stm.Store, accounts: 
     with pytest.raises(stm.NestedMisuse), store.atomically():
         stm.always(lambda: True, store=store)
     with pytest.raises(TypeError):
-        stm.always(True, store=store)
+        stm.always(True, store=store)  # type: ignore[type-var]
 
 
 def test_an_invariant_cannot_write(store: stm.Store, accounts: Table) -> None:
