@@ -16,6 +16,9 @@ QUESTIONS = {
     "startup": "what `import stmpy` costs",
     "memory": "many keys: the memory of each, and the time to find one",
     "history": "readers beside writers, and a snapshot that is held",
+    "scale": "1 to twice the cores of participants, in each layout; conflicts by contention",
+    "size": "many keys, large values, long reads",
+    "latency": "how long single blocks take, not on average",
     "instructions": "instructions per block, counted by callgrind",
 }
 RESULTS = Path(__file__).parent / "results"
@@ -35,12 +38,15 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--rounds", type=int, metavar="N", default=15, help="rounds of each case (%(default)s)"
     )
+    made.add_argument(
+        "--keys", type=int, metavar="N", default=1_000_000, help="the most keys (%(default)s)"
+    )
     return made
 
 
 def main() -> int:
     args = parser().parse_args()
-    effort = Effort.tiny() if args.tiny else Effort(rounds=args.rounds)
+    effort = Effort.tiny() if args.tiny else Effort(rounds=args.rounds, keys=args.keys)
     found = import_module(f"bench.{args.question}").answer(effort)
     machine = describe()
     data = json.dumps(as_data(args.question, machine, asdict(effort), found), indent=1)

@@ -5,7 +5,6 @@ The rows about start-up, memory and history come from the questions of those nam
 
 from __future__ import annotations
 
-import stmpy as stm
 from bench import history, memory, startup, work
 from bench.harness import (
     Alone,
@@ -15,30 +14,13 @@ from bench.harness import (
     Measured,
     Row,
     Spread,
-    Timing,
     limit_row,
     measure,
     note,
     ratio_row,
 )
 from bench.peers import Atomix, Managed, attempt, managed_increment, managed_transfer
-from bench.teams import Crew, Task, Team
-
-
-class Contended(Team):
-    """Two interpreters that increment the same key; counts the attempts per commit."""
-
-    def __init__(self, crew: Crew) -> None:
-        super().__init__(crew, [Task("block_increment", ("hot",))] * 2)
-        self.attempts: list[float] = []
-
-    def measure(self, seconds: float) -> Timing:
-        before = stm.stats()
-        timing = super().measure(seconds)
-        after = stm.stats()
-        commits = after.commits - before.commits
-        self.attempts.append(1 + (after.conflicts - before.conflicts) / commits)
-        return timing
+from bench.teams import Contended, Crew, Task, Team
 
 
 def answer(effort: Effort) -> Answer:
@@ -52,7 +34,7 @@ def answer(effort: Effort) -> Answer:
 def blocks(effort: Effort) -> Answer:
     """Costs of blocks in one thread and in two interpreters, beside the peers."""
     interpreters, threads = Crew("interpreters", 2), Crew("threads", 2)
-    contended = Contended(interpreters)
+    contended = Contended(interpreters, [Task("block_increment", ("hot",))] * 2)
     cases = alone() | together(interpreters, threads) | {"contended increment": contended}
     cases |= peers(install=effort != Effort.tiny())
     measured = measure(cases, effort)

@@ -167,16 +167,34 @@ class Row:
     note: str = ""
 
 
+type Line = list[tuple[float, Spread]]
+"""Pairs of x and what was measured there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Figures that belong in one picture."""
+
+    title: str
+    x: str
+    y: str
+    lines: dict[str, Line]
+    logarithmic: str = ""
+    """Which axes are: "x", "y", "xy" or none."""
+
+
 @dataclass(slots=True)
 class Answer:
     """All that a question found out."""
 
     cases: dict[str, Measured] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
+    series: list[Series] = field(default_factory=list)
 
     def add(self, other: Answer) -> None:
         self.cases |= other.cases
         self.rows += other.rows
+        self.series += other.series
 
 
 def show_progress(text: str) -> None:
@@ -252,14 +270,18 @@ def ratio_row(
     most: float | None = None,
     least: float | None = None,
 ) -> Row:
-    """`above` in units of `below`, held to at most or at least so much."""
-    target = f"≤ {most:g} ×" if most is not None else f"≥ {least:g} ×"
+    """`above` in units of `below`, held to at most or at least so much, or to nothing."""
+    target = f"≤ {most:g} ×" if most is not None else f"≥ {least:g} ×" if least else ""
     a, b = cases[above], cases[below]
     failed = [case.error for case in (a, b) if case.error]
     if failed:
         return Row(title, None, "×", target, note=failed[0])
     value = quotient(a, b)
-    met = value.median <= most if most is not None else value.median >= (least or 0)
+    met = None
+    if most is not None:
+        met = value.median <= most
+    elif least is not None:
+        met = value.median >= least
     return Row(title, value, "×", target, met, quotient_by_cpu(a, b), note(a, b))
 
 

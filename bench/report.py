@@ -72,6 +72,7 @@ def as_data(
         "effort": effort,
         "cases": {name: case_data(case) for name, case in answer.cases.items()},
         "rows": [asdict(row) for row in answer.rows],
+        "series": [asdict(series) for series in answer.series],
     }
 
 

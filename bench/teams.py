@@ -1,4 +1,4 @@
-"""Participants that work at the same time, in threads or in interpreters of this process.
+"""Participants that work at the same time: in threads, in interpreters, in forked processes.
 
 Each runs the same loop: it prepares its work once, waits for the common start, works in short
 turns until the time is up, and tells how much it did and how much processor time it got.
@@ -9,10 +9,11 @@ from __future__ import annotations
 import site
 import time
 from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 
 import stmpy as stm
@@ -25,10 +26,11 @@ HEAD_START = 0.005  # seconds until all participants have read their task
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The work of one participant: `bench.work.NAME(*args)` makes it, wherever it runs."""
+    """The work of one participant: `MODULE.NAME(*args)` makes it, wherever it runs."""
 
     name: str
     args: tuple[object, ...] = ()
+    module: str = "bench.work"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,17 @@ class Part:
 
 
 @cache
-def prepare(name: str, args: tuple[object, ...]) -> tuple[Work, int]:
+def prepare(module: str, name: str, args: tuple[object, ...]) -> tuple[Work, int]:
     """The work, warm, and how much of it makes one turn."""
-    work: Work = getattr(import_module("bench.work"), name)(*args)
+    work: Work = getattr(import_module(module), name)(*args)
     return work, calibrate(work, TURN)
 
 
-def take_part(name: str, args: tuple[object, ...], start: float, seconds: float) -> Part:
+def take_part(
+    module: str, name: str, args: tuple[object, ...], start: float, seconds: float
+) -> Part:
     """One participant's share of a measurement that begins at `start` of the common clock."""
-    work, turn = prepare(name, args)
+    work, turn = prepare(module, name, args)
     while time.perf_counter() < start:
         pass
     began, cpu, done = time.perf_counter(), time.thread_time(), 0
@@ -62,6 +66,14 @@ def take_part(name: str, args: tuple[object, ...], start: float, seconds: float)
     return Part(done, began, ended, time.thread_time() - cpu)
 
 
+def forked(size: int) -> Executor:
+    """Children that share the store of this process; forked before it has threads of its own."""
+    stm.stats()  # the store that they share has to be there
+    pool = ProcessPoolExecutor(size, mp_context=get_context("fork"))
+    pool.submit(int).result()
+    return pool
+
+
 class Crew:
     """Workers of one layout, which several teams use in turn."""
 
@@ -70,10 +82,17 @@ class Crew:
         self.pool: Executor
         if layout == "threads":
             self.pool = ThreadPoolExecutor(size)
+        elif layout == "processes":
+            self.pool = forked(size)
         else:
             self.pool = stm.InterpreterPool(
                 size, initializer=site.addsitedir, initargs=(str(ROOT),)
             )
+
+    def of(self, count: int) -> str:
+        """So many of its workers, in words."""
+        one = {"processes": "process"}.get(self.layout, self.layout[:-1])
+        return f"{count} {self.layout}" if count != 1 else f"1 {one}"
 
     def close(self) -> None:
         self.pool.shutdown()
@@ -91,13 +110,12 @@ class Team:
         self.counted = len(tasks) if counted is None else counted
         self.participants = self.counted
         self.parallel = 1 if crew.layout == "threads" else self.counted
-        count = len(tasks)
-        self.layout = f"{count} {crew.layout}" if count != 1 else f"1 {crew.layout[:-1]}"
+        self.layout = crew.of(len(tasks))
 
     def measure(self, seconds: float) -> Timing:
         start = time.perf_counter() + HEAD_START
         futures = [
-            self.crew.pool.submit(take_part, task.name, task.args, start, seconds)
+            self.crew.pool.submit(take_part, task.module, task.name, task.args, start, seconds)
             for task in self.tasks
         ]
         parts = [future.result() for future in futures][: self.counted]
@@ -107,3 +125,19 @@ class Team:
 
     def close(self) -> None:
         pass
+
+
+class Contended(Team):
+    """A team on data that it shares; counts the attempts per commit."""
+
+    def __init__(self, crew: Crew, tasks: Sequence[Task]) -> None:
+        super().__init__(crew, tasks)
+        self.attempts: list[float] = []
+
+    def measure(self, seconds: float) -> Timing:
+        before = stm.stats()
+        timing = super().measure(seconds)
+        after = stm.stats()
+        commits = after.commits - before.commits
+        self.attempts.append(1 + (after.conflicts - before.conflicts) / commits)
+        return timing

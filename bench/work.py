@@ -81,8 +81,13 @@ def function_increment(key: str = "k") -> Work:
     return run
 
 
+_shared_lock = threading.Lock()
+_shared_counters: dict[str, int] = {}
+
+
 def lock_increment(key: str = "k") -> Work:
-    lock, d = threading.Lock(), {key: 0}
+    lock, d = _shared_lock, _shared_counters
+    d.setdefault(key, 0)
 
     def run(n: int) -> None:
         for _ in range(n):
@@ -117,6 +122,48 @@ def lock_read_ten() -> Work:
     return run
 
 
+def read_many(name: str, keys: int) -> Work:
+    """Reads so many keys in one block, one by one."""
+    tv: stm.TVar[int, int] = stm.TVar(name)
+    wanted = range(keys)
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            with stm.atomically():
+                for key in wanted:
+                    tv[key]
+
+    return run
+
+
+def read_many_at_once(name: str, keys: int) -> Work:
+    """The same by one call."""
+    tv: stm.TVar[int, int] = stm.TVar(name)
+    wanted = range(keys)
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            with stm.atomically():
+                tv.get_many(wanted)
+
+    return run
+
+
+def read_many_and_write(name: str, keys: int) -> Work:
+    """Reads so many keys and changes another one, so that the reads are validated at the commit."""
+    tv: stm.TVar[int, int] = stm.TVar(name)
+    wanted = range(keys)
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            with stm.atomically():
+                for key in wanted:
+                    tv[key]
+                tv[-1] = tv.get(-1, 0) + 1
+
+    return run
+
+
 def block_read(key: str = "k") -> Work:
     tv = counters(key)
 
@@ -143,7 +190,6 @@ def block_transfer(seed: int) -> Work:
     return run
 
 
-_shared_lock = threading.Lock()
 _shared_accounts = dict.fromkeys(range(ACCOUNTS), DEPOSIT)
 
 
@@ -177,24 +223,56 @@ def audit() -> Work:
 # ---- many keys
 
 
-def fill(name: str, keys: int) -> None:
+def fill(name: str, keys: int, store: stm.Store | None = None) -> None:
     """Gives the variable so many keys with the value 0."""
-    tv: stm.TVar[int, int] = stm.TVar(name)
+    tv: stm.TVar[int, int] = stm.TVar(name, store=store)
     for first in range(0, keys, 10_000):
-        with stm.atomically():
+        with stm.atomically(store=store):
             for key in range(first, min(first + 10_000, keys)):
                 tv[key] = 0
 
 
-def random_increment(name: str, keys: int) -> Work:
+def random_increment(name: str, keys: int, seed: int = 0, store: stm.Store | None = None) -> Work:
     """Increments keys drawn evenly; drawn beforehand, and as cheap to draw for few as for many."""
-    tv: stm.TVar[int, int] = stm.TVar(name)
-    random = Random(keys)
+    tv: stm.TVar[int, int] = stm.TVar(name, store=store)
+    random = Random(keys + seed)
     drawn = cycle(array("i", (random.randrange(keys) for _ in range(400_000))))
 
     def run(n: int) -> None:
         for key in islice(drawn, n):
-            with stm.atomically():
+            with stm.atomically(store=store):
                 tv[key] += 1
+
+    return run
+
+
+# ---- values
+
+
+def write_value(size: int) -> Work:
+    """Stores bytes of this size, two kinds in turn: what is there already would not be stored."""
+    tv: stm.TVar[str, bytes] = stm.TVar("bench values")
+    values = cycle([b"a" * size, b"b" * size])
+    key = f"write {size}"
+
+    def run(n: int) -> None:
+        for value in islice(values, n):
+            with stm.atomically():
+                tv[key] = value
+
+    return run
+
+
+def read_value(size: int) -> Work:
+    """Reads a list of one bytes object of this size: a list is copied out at each read."""
+    tv: stm.TVar[str, list[bytes]] = stm.TVar("bench values")
+    key = f"read {size}"
+    with stm.atomically():
+        tv[key] = [b"a" * size]
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            with stm.atomically():
+                tv[key]
 
     return run

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from bench.harness import (
 )
 from bench.instructions import totals
 from bench.report import as_text
+from bench.teams import Contended, Crew, Task
+from stmpy import _native
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -67,6 +70,19 @@ def test_core_answers_every_promise() -> None:
         assert case.get("error") or case["cores_used"] > 0, name
     for word in ("processor", "cores", "load", "python", "stmpy", "commit"):
         assert data["machine"][word] not in (None, "unknown"), word
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("question", ["scale", "size", "latency"])
+def test_a_question_measures_every_case(question: str) -> None:
+    data = ask(question)
+    assert [name for name, case in data["cases"].items() if "error" in case] == []
+    assert data["rows"]
+    assert data["series"]
+    for series in data["series"]:
+        for line, points in series["lines"].items():
+            assert points, (series["title"], line)
+            assert all(value["low"] <= value["median"] <= value["high"] for _, value in points)
 
 
 def test_startup_counts_milliseconds() -> None:
@@ -145,6 +161,22 @@ def test_a_peer_that_fails_is_a_line_in_the_table() -> None:
     assert (row.value, row.met, row.note) == (None, None, "OSError: no such peer")
     assert cases["absent"].error == "RuntimeError: not to be had"
     assert cases["ours"].error is None
+
+
+def test_a_team_on_one_key_counts_the_attempts_it_lost() -> None:
+    crew = Crew("threads", 1)
+    team = Contended(crew, [Task("block_increment", ("counted",))])
+    team.measure(0.001)
+    answers = cycle([True] + [False] * 12)  # asked at every access and commit
+    _native._inject(lambda: next(answers))
+    try:
+        team.measure(0.001)
+    finally:
+        _native._inject(None)
+        crew.close()
+    quiet, lossy = team.attempts
+    assert quiet == 1
+    assert 1.05 < lossy < 2
 
 
 def test_the_table_says_what_is_not_met() -> None:
