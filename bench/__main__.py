@@ -18,6 +18,7 @@ QUESTIONS = {
     "history": "readers beside writers, and a snapshot that is held",
     "scale": "1 to twice the cores of participants, in each layout; conflicts by contention",
     "size": "many keys, large values, long reads",
+    "workloads": "bank, sets, STAMP's and others', each with its invariant checked",
     "latency": "how long single blocks take, not on average",
     "instructions": "instructions per block, counted by callgrind",
 }

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 type Work = Callable[[int], object]
 """Does something a number of times."""
@@ -285,12 +285,15 @@ def ratio_row(
     return Row(title, value, "×", target, met, quotient_by_cpu(a, b), note(a, b))
 
 
+BUSY: Final = "other programs wanted the processors too"
+
+
 def note(*cases: Measured) -> str:
     """What to know about the cores that a figure was taken on."""
     if not any(case.starved for case in cases):
         return ""
     used = ", ".join(f"{case.cores:.2f} of {case.parallel}" for case in cases)
-    return f"other programs wanted the processors too; cores used: {used}"
+    return f"{BUSY}; cores used: {used}"
 
 
 def limit_row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from bench.harness import Answer, Measured, Row, Spread, cost
+from bench.harness import BUSY, Answer, Measured, Row, Spread, cost
 
 
 def figure(value: float) -> str:
@@ -58,8 +58,17 @@ def as_text(name: str, machine: dict[str, object], answer: Answer) -> str:
         lines.append("")
     heads = ("what", "measured", "quartiles", "by cpu time", "target", "")
     lines += table(heads, [row_line(row) for row in answer.rows])
-    notes = dict.fromkeys(f"{row.title}: {row.note}" for row in answer.rows if row.note)
-    return "\n".join([*lines, *([""] if notes else []), *notes])
+    return "\n".join([*lines, *notes(answer)])
+
+
+def notes(answer: Answer) -> list[str]:
+    """What to know about the rows; a busy machine is told in one line."""
+    noted = dict.fromkeys(f"{row.title}: {row.note}" for row in answer.rows if row.note)
+    starved = [line for line in noted if BUSY in line]
+    if len(starved) > 2:
+        words = f"{BUSY} in {len(starved)} rows: see the cores used, and the ratios by cpu time"
+        noted = dict.fromkeys([*(line for line in noted if line not in starved), words])
+    return ["", *noted] if noted else []
 
 
 def as_data(

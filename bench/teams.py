@@ -138,6 +138,7 @@ class Contended(Team):
         before = stm.stats()
         timing = super().measure(seconds)
         after = stm.stats()
-        commits = after.commits - before.commits
-        self.attempts.append(1 + (after.conflicts - before.conflicts) / commits)
+        commits = after.commits + after.read_only_commits
+        commits -= before.commits + before.read_only_commits
+        self.attempts.append(1 + (after.conflicts - before.conflicts) / max(1, commits))
         return timing
