@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from stmpy._derived import derived as derived
     from stmpy._invariants import always as always
     from stmpy._tasks import arun as arun
+    from stmpy._watch import watch as watch
 
 
 def snapshot() -> atomically:
@@ -74,6 +75,7 @@ _ON_DEMAND = {
     "always": "stmpy._invariants",
     "arun": "stmpy._tasks",
     "derived": "stmpy._derived",
+    "watch": "stmpy._watch",
 }
 
 

@@ -77,6 +77,10 @@ enum stm_status log_follow(struct store *store, struct slot *slot, enum log_kind
         place = keeper_place(store, slot);
     } else {
         place = free_place(&store->region->log);
+        if (place == NULL) {
+            log_reap(store);
+            place = free_place(&store->region->log);
+        }
         if (place != NULL)
             take_place(store, slot, place, kind);
     }
@@ -119,6 +123,11 @@ enum stm_status log_unfollow(struct store *store, struct slot *slot, struct foll
     give_place(store, follower);
     trim_all(store, slot);
     return STM_OK;
+}
+
+void log_abandon(struct follower *follower)
+{
+    put_relaxed(&follower->owner, SLOT_NOBODY);
 }
 
 void log_reap(struct store *store)
@@ -179,8 +188,23 @@ enum stm_status log_pass(struct store *store, struct slot *slot, struct follower
 enum stm_status log_sleep(struct store *store, struct slot *slot, struct follower *follower,
                           uint64_t deadline_ns)
 {
-    /* Pairs with hand_out. */
-    while (load_acquire(&follower->at) == 0 && !load_acquire(&store->region->closed)) {
+    static const shared_u32 never;
+    return log_sleep_or_end(store, slot, follower, &never, deadline_ns);
+}
+
+void log_rouse(struct follower *follower)
+{
+    put_release(&follower->wake, 1);
+    platform_futex_wake(&follower->wake, INT32_MAX);
+}
+
+enum stm_status log_sleep_or_end(struct store *store, struct slot *slot,
+                                 struct follower *follower, const shared_u32 *ending,
+                                 uint64_t deadline_ns)
+{
+    /* Pairs with hand_out, and with whoever ends it before log_rouse. */
+    while (load_acquire(&follower->at) == 0 && !load_acquire(&store->region->closed) &&
+           !load_acquire(ending)) {
         uint64_t now = platform_now_ns();
         if (now >= deadline_ns)
             return STM_TIMED_OUT;

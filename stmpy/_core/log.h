@@ -42,6 +42,9 @@ enum stm_status log_follow(struct store *store, struct slot *slot, enum log_kind
 enum stm_status log_unfollow(struct store *store, struct slot *slot, struct follower *follower,
                              uint64_t deadline_ns);
 
+/* Leaves the place to whoever looks for those of dead processes. */
+void log_abandon(struct follower *follower);
+
 /* Begins to look at what was not passed: the first part, or NULL if there is none.  Until
  * log_read_end the parts stay where they are: copy, and end soon.  STM_TOO_OLD if the
  * position was given up: commits were missed, and only log_unfollow can follow. */
@@ -61,6 +64,13 @@ enum stm_status log_pass(struct store *store, struct slot *slot, struct follower
  * STM_OK, STM_TIMED_OUT; STM_INTERRUPTED as wait_sleep. */
 enum stm_status log_sleep(struct store *store, struct slot *slot, struct follower *follower,
                           uint64_t deadline_ns);
+
+/* The same until *ending is set as well: then log_rouse lets sleepers see it, and the place
+ * is given back when they have. */
+enum stm_status log_sleep_or_end(struct store *store, struct slot *slot,
+                                 struct follower *follower, const shared_u32 *ending,
+                                 uint64_t deadline_ns);
+void log_rouse(struct follower *follower);
 
 /* Gives back the places of watchers whose process has ended.  Needs the commit lock. */
 void log_reap(struct store *store);

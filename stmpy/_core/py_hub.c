@@ -13,23 +13,9 @@
 #include "py_errors.h"
 #include "wait.h"
 
-#include <pthread.h>
-
-static shared_u32 forks;
-
-static void after_fork_in_child(void)
-{
-    add_relaxed(&forks, 1);
-}
-
-__attribute__((constructor)) static void prepare(void)
-{
-    pthread_atfork(NULL, NULL, after_fork_in_child);
-}
-
 static bool usable(const struct hub *hub)
 {
-    return hub->store != NULL && hub->forks == load_relaxed(&forks);
+    return hub->store != NULL && hub->forks == thread_forks();
 }
 
 static int check_usable(struct hub *hub)
@@ -216,7 +202,7 @@ static PyObject *hub_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->store_object = Py_NewRef(store_object);
     self->store = store;
     self->slot = slot;
-    self->forks = load_relaxed(&forks);
+    self->forks = thread_forks();
     return (PyObject *)self;
 }
 
@@ -266,7 +252,7 @@ static PyObject *hub_fileno(struct hub *self, PyObject *unused)
     (void)unused;
     if (check_usable(self) < 0)
         return NULL;
-    if (self->bell == NULL && bell_open(self->store, self->slot, &self->bell) != STM_OK)
+    if (self->bell == NULL && bell_open(self->store, self->slot, NULL, &self->bell) != STM_OK)
         return PyErr_SetFromErrno(PyExc_OSError);
     return PyLong_FromLong(bell_file(self->bell));
 }

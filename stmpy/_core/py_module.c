@@ -136,7 +136,8 @@ static int module_exec(PyObject *module)
     if (values_init(&state->values, state->errors[ERROR_ENCODE], state->errors[ERROR_DECODE]) < 0)
         return -1;
     if (store_type_add(module) < 0 || var_type_add(module) < 0 || atomic_type_add(module) < 0 ||
-        function_type_add(module) < 0 || hub_type_add(module) < 0)
+        function_type_add(module) < 0 || hub_type_add(module) < 0 ||
+        follower_type_add(module) < 0)
         return -1;
     if (PyModule_AddFunctions(module, values_methods) < 0 ||
         PyModule_AddFunctions(module, rerun_methods) < 0 ||

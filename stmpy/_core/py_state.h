@@ -56,6 +56,7 @@ int var_type_add(PyObject *module);
 int atomic_type_add(PyObject *module);
 int function_type_add(PyObject *module);
 int hub_type_add(PyObject *module);
+int follower_type_add(PyObject *module);
 extern PyMethodDef rerun_methods[];
 extern PyMethodDef call_methods[];
 extern PyMethodDef wait_methods[];

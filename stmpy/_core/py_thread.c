@@ -20,6 +20,7 @@ THREAD_FAST _Thread_local struct thread_known thread_known;
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct thread_context *registry; /* Protected by registry_lock */
 static shared_u64 contexts_made;        /* numbers them */
+static shared_u32 forks;
 static pthread_key_t thread_end;        /* Immutable after publish */
 
 static void detach_all(struct thread_context *context)
@@ -65,7 +66,13 @@ static void after_fork_in_child(void)
      * interpreters that may still look at them. */
     registry = NULL;
     thread_known.serial = 0;
+    add_relaxed(&forks, 1);
     pthread_mutex_unlock(&registry_lock);
+}
+
+uint32_t thread_forks(void)
+{
+    return load_relaxed(&forks);
 }
 
 __attribute__((constructor)) static void prepare(void)

@@ -131,6 +131,10 @@ static inline struct thread_context *thread_here(struct module_state *state)
     return thread_find(state);
 }
 
+/* How often this process and those before it have forked: what was made at another number
+ * belongs to a parent. */
+uint32_t thread_forks(void);
+
 /* True if the context is still that of the calling thread: false in the child of a fork
  * that was made since. */
 static inline bool thread_still(const struct thread_context *context)

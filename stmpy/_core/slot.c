@@ -14,8 +14,6 @@
 
 #include <stdlib.h>
 
-#define NOBODY ((uint64_t)INT32_MAX << 32) /* no process has this id */
-
 /* This process as the owner of a slot: one word, so that no slot ever shows half an owner. */
 static uint64_t own_name(void)
 {
@@ -104,7 +102,7 @@ void slot_release(struct store *store, struct slot *slot)
 
 void slot_abandon(struct slot *slot)
 {
-    put_release(&slot->owner, NOBODY); /* Pairs with slot_dead. */
+    put_release(&slot->owner, SLOT_NOBODY); /* Pairs with slot_dead. */
 }
 
 bool slot_dead(const struct slot *slot)

@@ -10,6 +10,8 @@
 
 #include "arena.h"
 
+#define SLOT_NOBODY ((uint64_t)INT32_MAX << 32) /* as an owner: no process has this id */
+
 /* Claims a free slot for the calling thread; STM_NO_SLOT when all are taken by threads
  * that are alive. */
 enum stm_status slot_claim(struct store *store, uint64_t interpreter, struct slot **out);
