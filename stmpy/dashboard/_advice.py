@@ -90,7 +90,7 @@ def reads_too_much(stats: Stats) -> Iterator[Advice]:
     block = ranked(losers, "block_ns")[0]
     yield Advice(
         "reads",
-        f"{plain(block.name)} reads for long and loses",
+        f"Reading {number(most)} keys takes long, and {plain(block.name)} loses",
         f"Blocks of this store read up to {number(most)} keys, and {plain(block.name)}, the slowest"
         f" of those that lose, lost {percent(rates(block).conflict_share)} of its attempts.",
         "If it writes nothing, put it under stm.snapshot(), which never loses. Otherwise split it"

@@ -45,6 +45,7 @@ Screen { background: $background; }
 #panels { height: 1fr; }
 .row { height: 1fr; }
 .blocks { height: 0.8fr; }
+#pairs { width: 1.2fr; }
 #threads { height: 1.6fr; }
 .panel {
     width: 1fr; height: 1fr; padding: 0 1;

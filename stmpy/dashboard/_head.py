@@ -67,7 +67,7 @@ def _graph(timeline: Timeline, gauge: Gauge, width: int, tall: int) -> list[str]
 def sentence(timeline: Timeline, width: int) -> Line:
     """The verdict; names are cut rather than figures where it is too long."""
     said = verdict(timeline)
-    for most in range(60, 7, -4):
+    for most in range(60, 7, -1):
         if sum(cells(text) for text, _ in said) <= width:
             break
         said = [

@@ -26,7 +26,7 @@ KEYS: Final = (
     Key("z", "z", "zero", "zero", "count totals from now on"),
     Key("d,enter", "d", "details", "details", "all about the chosen row, and what to try"),
     Key("h,question_mark", "h", "help", "help", "this page"),
-    Key("q", "q", "quit", "quit", "leave"),
+    Key("q,ctrl+c", "q", "quit", "quit", "leave"),
 )
 
 MOVES: Final = (

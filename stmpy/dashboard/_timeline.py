@@ -32,8 +32,13 @@ class Timeline:
     zero: Stats | None = None
 
     def add(self, stats: Stats) -> Self:
-        """With one more record. One that is no later than the last replaces it."""
+        """With one more record. One of the same moment as the last replaces it.
+
+        An earlier one is of another store, opened since: it begins anew.
+        """
         records, points = self.records, self.points
+        if records and stats.seconds < records[-1].seconds:
+            return type(self)((stats,))
         if records and stats.seconds > records[-1].seconds:
             step = difference(stats, records[-1])
             points = (*points, Point(stats.seconds, rates(step)))

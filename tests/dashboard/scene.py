@@ -98,6 +98,25 @@ def scene(seconds: float, wave: float = 1.0) -> Stats:
     )
 
 
+HOSTILE = [
+    "\x1b[2J\x1b]0;owned\x07",
+    "a\nb\r\tc",
+    "x" * 480,
+    "\u202eevil\u2066",
+    "שלום",
+    "日本語" * 40,
+]
+
+
+def hostile() -> Stats:
+    """10,000 keys whose names would wreck a terminal, or a page."""
+    keys = tuple(
+        KeyHeat(HOSTILE[i % 6], HOSTILE[(i // 6) % 6] + str(i), 10_000 - i) for i in range(10_000)
+    )
+    made = scene(100)
+    return replace(made, store="\x1b[31m\n", keys=keys, pairs=made.pairs)
+
+
 class FromRecords:
     """A source that gives records one by one, and then says that the store is gone."""
 

@@ -15,8 +15,8 @@ from stmpy.dashboard._keys import KEYS, MOVES
 from stmpy.dashboard._panels import ALL
 from stmpy.dashboard._screens import Page
 from stmpy.dashboard._widgets import Table
-from stmpy.statistics import KeyHeat, Stats
-from tests.dashboard.scene import FEE, TAKE, FromRecords, Running, scene
+from stmpy.statistics import KeyHeat
+from tests.dashboard.scene import FEE, TAKE, FromRecords, Running, hostile, scene
 from tests.seeing.made_up import stats
 
 SMALL, LARGE = (80, 24), (160, 48)
@@ -272,25 +272,6 @@ def test_any_size_and_every_change_of_it() -> None:
             assert all(table.display for table in app.tables) == (width >= 120 and height >= 36)
 
     drive(act, size=LARGE)
-
-
-HOSTILE = [
-    "\x1b[2J\x1b]0;owned\x07",
-    "a\nb\r\tc",
-    "x" * 480,
-    "\u202eevil\u2066",
-    "שלום",
-    "日本語" * 40,
-]
-
-
-def hostile() -> Stats:
-    """10,000 keys whose names would wreck a terminal, or a page."""
-    keys = tuple(
-        KeyHeat(HOSTILE[i % 6], HOSTILE[(i // 6) % 6] + str(i), 10_000 - i) for i in range(10_000)
-    )
-    made = scene(100)
-    return replace(made, store="\x1b[31m\n", keys=keys, pairs=made.pairs)
 
 
 def test_ten_thousand_keys_with_hostile_names() -> None:

@@ -41,6 +41,11 @@ def test_a_record_of_the_same_moment_replaces_the_last() -> None:
     assert len(timeline.points) == 1
 
 
+def test_a_store_that_was_opened_since_begins_anew() -> None:
+    timeline = line((10, 50), (11, 60)).zeroed().add(stats(block("b", commits=3), seconds=2))
+    assert timeline == line((2, 3))
+
+
 def test_only_a_minute_is_kept() -> None:
     timeline = line(*((i, i) for i in range(1, 400)))
     assert len(timeline.points) == 60
