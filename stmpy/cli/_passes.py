@@ -66,10 +66,17 @@ def plain_pass(paths: list[str], progress: Progress) -> tuple[PlainIndex, float]
     return index, seconds
 
 
-def shared_pass(workers: int, paths: list[str], plain: PlainIndex, progress: Progress) -> Pass:
+def shared_pass(
+    workers: int,
+    paths: list[str],
+    plain: PlainIndex,
+    progress: Progress,
+    opened: Callable[[stm.Store], object] = lambda _: None,
+) -> Pass:
     """Indexes the files in `workers` interpreters at once, and compares with the plain index.
 
-    The clock starts when every interpreter is up and has imported what it needs.
+    The clock starts when every interpreter is up and has imported what it needs; `opened` is told
+    the store before.
     """
     with (
         stm.open() as store,
@@ -78,6 +85,7 @@ def shared_pass(workers: int, paths: list[str], plain: PlainIndex, progress: Pro
         stm.InterpreterPool(workers) as pool,
     ):
         index = Index(store)
+        opened(store)
         futures = [pool.submit(work, index, paths, is_ready, go) for _ in range(workers)]
         try:
             _wait_for(workers, ready, futures)

@@ -10,11 +10,13 @@ import os
 import platform
 import sysconfig
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from stmpy.cli._index import PlainIndex, best
 from stmpy.cli._passes import Pass, Progress, plain_pass, shared_pass, source_files
 from stmpy.cli._terminal import Terminal
+from stmpy.cli._watch import watched
 
 __all__ = ["add_arguments", "run"]
 
@@ -31,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--path", metavar="DIR", help="the tree to index (the standard library of this Python)"
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, no bars")
+    parser.add_argument(
+        "--watch", action="store_true", help="show the dashboard in front of the last pass"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     if not paths:
         args.fail(f"there is no .py file under {root}")
     terminal = Terminal()
+    if args.watch and (args.json or not terminal.watched):
+        args.fail("--watch needs a terminal, and goes without --json")
 
     def bar(title: str) -> Progress:
         return no_progress if args.json else terminal.bar(f"  {title:22}", len(paths))
@@ -52,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
         show_head(terminal, root, paths, args.workers)
     plain, seconds = plain_pass(paths, bar("plain dicts, no stmpy"))
     one = shared_pass(1, paths, plain, bar("1 interpreter"))
-    many = shared_pass(args.workers, paths, plain, bar(f"{args.workers} interpreters"))
+    last = partial(shared_pass, args.workers, paths, plain)
+    last_bar = bar(f"{args.workers} interpreters")
+    many = watched(last, last_bar) if args.watch else last(last_bar)
     if args.json:
         print(json.dumps(figures(root, plain, seconds, one, many), indent=2))
     else:

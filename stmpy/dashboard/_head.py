@@ -84,7 +84,7 @@ def title_line(stats: Stats, width: int, status: Line) -> Line:
     room = width - sum(cells(text) for text, _ in right)
     left: Line = [
         (" stmpy ", "brand"),
-        (f" {plain(stats.store)}", "strong"),
+        (f" {plain(stats.store) or 'a store without a name'}", "strong"),
         (f"  process {stats.process}", ""),
         (f"  up {span(stats.seconds * 1e9)}", "dim"),
         (f"  {threads}", "dim"),

@@ -32,7 +32,7 @@ def page(recording: Recording) -> str:
         _section("Attempts, reasons and times", _counts(whole)),
         _foot(recording),
     ]
-    heading = escape(f"stmpy report: {plain(whole.store)}")
+    heading = escape(f"stmpy report: {plain(whole.store) or whole.process}")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -51,7 +51,7 @@ def _head(recording: Recording, whole: Stats) -> str:
         for text, tone in verdict(Timeline().add(whole))
     )
     return (
-        f"<h1>{name(plain(whole.store))}</h1>"
+        f"<h1>{name(plain(whole.store) or 'A store without a name')}</h1>"
         f'<p class="soft">{escape(plain(recording.what))} · process {whole.process} ·'
         f" {escape(recording.began)} · {span(whole.seconds * 1e9)},"
         f" {len(recording.records)} records</p>"
