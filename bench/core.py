@@ -19,7 +19,7 @@ from bench.harness import (
     note,
     ratio_row,
 )
-from bench.peers import Atomix, Managed, attempt, managed_increment, managed_transfer
+from bench.peers.drive import Peer, attempt
 from bench.teams import Contended, Crew, Task, Team
 
 
@@ -70,10 +70,10 @@ def together(interpreters: Crew, threads: Crew) -> dict[str, Case | Exception]:
 
 def peers(install: bool) -> dict[str, Case | Exception]:
     return {
-        "manager increment": attempt(lambda: Managed(managed_increment)),
-        "manager transfer": attempt(lambda: Managed(managed_transfer)),
-        "atomix increment": attempt(lambda: Atomix("increment", install)),
-        "atomix transfer": attempt(lambda: Atomix("transfer", install)),
+        "manager increment": attempt(lambda: Peer("manager", "increment")),
+        "manager transfer": attempt(lambda: Peer("manager", "bank")),
+        "atomix increment": attempt(lambda: Peer("atomix", "increment", install)),
+        "atomix transfer": attempt(lambda: Peer("atomix", "bank", install)),
     }
 
 

@@ -257,7 +257,9 @@ def quotient_by_cpu(above: Measured, below: Measured) -> Spread | None:
     """The same by processor time, which other programs on the machine hardly change."""
     if not (above.parallel and below.parallel):
         return None
-    pairs = zip(above.timings, below.timings, strict=True)
+    pairs = list(zip(above.timings, below.timings, strict=True))
+    if not all(b.cpu_seconds for _, b in pairs):
+        return None  # it took less than a tick of a coarse clock
     return Spread.of(above.processor(a) / below.processor(b) for a, b in pairs)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.harness import Answer, Effort, Row, Spread, show_progress
-from bench.teams import ROOT
+from bench.turns import ROOT
 
 FEW: Final = 100
 MORE: Final = 10_000

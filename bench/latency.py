@@ -13,7 +13,8 @@ from typing import Final
 import stmpy as stm
 from bench import work
 from bench.harness import Answer, Effort, Row, Series, Spread, show_progress
-from bench.teams import HEAD_START, Crew
+from bench.teams import Crew
+from bench.turns import HEAD_START
 
 SHARES: Final = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999)
 SITUATIONS: Final = {

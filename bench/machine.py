@@ -9,7 +9,7 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-from bench.teams import ROOT
+from bench.turns import ROOT
 
 
 def processor() -> str:

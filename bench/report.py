@@ -38,7 +38,7 @@ def table(head: tuple[str, ...], lines: list[tuple[str, ...]]) -> list[str]:
 
 def case_line(name: str, case: Measured) -> tuple[str, ...]:
     if case.error is not None:
-        return (name, "", "", "", case.error[:60])
+        return (name, "", "", "", case.error)
     ns = cost(case)
     return (name, case.layout, figure(ns.median), spread(ns), f"{case.cores:.2f}")
 
@@ -63,7 +63,10 @@ def as_text(name: str, machine: dict[str, object], answer: Answer) -> str:
 
 def notes(answer: Answer) -> list[str]:
     """What to know about the rows; a busy machine is told in one line."""
-    noted = dict.fromkeys(f"{row.title}: {row.note}" for row in answer.rows if row.note)
+    shown = {case.error for case in answer.cases.values()}
+    noted = dict.fromkeys(
+        f"{row.title}: {row.note}" for row in answer.rows if row.note and row.note not in shown
+    )
     starved = [line for line in noted if BUSY in line]
     if len(starved) > 2:
         words = f"{BUSY} in {len(starved)} rows: see the cores used, and the ratios by cpu time"

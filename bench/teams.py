@@ -14,14 +14,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from multiprocessing import get_context
-from pathlib import Path
 
 import stmpy as stm
 from bench.harness import Timing, Work, calibrate
-
-ROOT = Path(__file__).parent.parent
-TURN = 0.0005  # seconds of work between two looks at the clock
-HEAD_START = 0.005  # seconds until all participants have read their task
+from bench.turns import HEAD_START, ROOT, TURN, Part, take_turns, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +27,6 @@ class Task:
     name: str
     args: tuple[object, ...] = ()
     module: str = "bench.work"
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one participant did."""
-
-    operations: int
-    began: float
-    ended: float
-    cpu_seconds: float
 
 
 @cache
@@ -55,15 +41,7 @@ def take_part(
 ) -> Part:
     """One participant's share of a measurement that begins at `start` of the common clock."""
     work, turn = prepare(module, name, args)
-    while time.perf_counter() < start:
-        pass
-    began, cpu, done = time.perf_counter(), time.thread_time(), 0
-    ended = began
-    while ended - began < seconds:
-        work(turn)
-        done += turn
-        ended = time.perf_counter()
-    return Part(done, began, ended, time.thread_time() - cpu)
+    return take_turns(work, turn, start, seconds)
 
 
 def forked(size: int) -> Executor:
@@ -118,10 +96,8 @@ class Team:
             self.crew.pool.submit(take_part, task.module, task.name, task.args, start, seconds)
             for task in self.tasks
         ]
-        parts = [future.result() for future in futures][: self.counted]
-        took = max(part.ended for part in parts) - min(part.began for part in parts)
-        cpu = sum(part.cpu_seconds for part in parts)
-        return Timing(sum(part.operations for part in parts), took, cpu)
+        parts = [future.result() for future in futures]
+        return together(parts[: self.counted])
 
     def close(self) -> None:
         pass

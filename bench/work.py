@@ -205,6 +205,12 @@ def lock_transfer(seed: int) -> Work:
     return run
 
 
+def same(total: int) -> None:
+    """What every audit has to find."""
+    if total != ACCOUNTS * DEPOSIT:
+        raise AssertionError(f"the accounts hold {total}, not {ACCOUNTS * DEPOSIT}")
+
+
 def audit() -> Work:
     """Adds up all accounts at one snapshot; the total must be the same at every moment."""
     tv = accounts()
@@ -214,8 +220,33 @@ def audit() -> Work:
         for _ in range(n):
             with stm.snapshot():
                 total = sum(tv[number] for number in numbers)
-            if total != ACCOUNTS * DEPOSIT:
-                raise AssertionError(f"the accounts hold {total}, not {ACCOUNTS * DEPOSIT}")
+            same(total)
+
+    return run
+
+
+def block_total() -> Work:
+    """The same in a block that could also write."""
+    tv, numbers = accounts(), range(ACCOUNTS)
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            with stm.atomically():
+                total = sum(tv[number] for number in numbers)
+            same(total)
+
+    return run
+
+
+def bulk_total() -> Work:
+    """The same by one call."""
+    tv, numbers = accounts(), range(ACCOUNTS)
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            with stm.atomically():
+                total = sum(tv.get_many(numbers, 0).values())
+            same(total)
 
     return run
 
