@@ -181,12 +181,12 @@ static void note_recent(struct region *region, region_ref cell)
     put_release(&region->recent_count, count + 1); /* Pairs with check_outside. */
 }
 
-static void note_history(struct store *store, struct pending pending)
+static void note_history(struct store *store, struct slot *slot, struct pending pending)
 {
     const struct version *version = store_version(store, pending.version);
     region_ref old = load_relaxed(&version->prev);
     if (old != 0 || !version_live(version))
-        history_superseded(store, pending.cell, old);
+        history_superseded(store, slot, pending.cell, old);
 }
 
 /* Before the clock is moved: who sees the commit sees the marks.  Who wakes that early can't
@@ -231,7 +231,7 @@ static void publish(struct txn *txn, struct wake_list *wakes)
         wakes->followers = log_append(store, slot);
     for (uint32_t i = 0; i < count; i++) {
         if (pending[i].cell != 0)
-            note_history(store, pending[i]);
+            note_history(store, slot, pending[i]);
         else if (pending[i].version != 0)
             arena_free(store, slot, pending[i].version,
                        version_bytes(store_version(store, pending[i].version)));

@@ -176,51 +176,66 @@ void history_bury(struct store *store, region_ref ref)
     retire_cell(store, ref);
 }
 
-/* ---- the dirty queue ---------------------------------------------------------------- */
+/* ---- the dirty queues --------------------------------------------------------------- */
 
-void history_mark(struct store *store, region_ref ref)
+void history_mark(struct store *store, struct dirty_queue *queue, region_ref ref)
 {
-    struct region *region = store->region;
     struct cell *cell = store_cell(store, ref);
     uint16_t flags = load_relaxed(&cell->flags);
     if (flags & CELL_QUEUED)
         return;
     put_relaxed(&cell->flags, flags | CELL_QUEUED);
     cell->dirty_next = 0;
-    if (region->dirty_first == 0)
-        region->dirty_first = ref;
+    if (queue->first == 0)
+        queue->first = ref;
     else
-        store_cell(store, region->dirty_last)->dirty_next = ref;
-    region->dirty_last = ref;
-    region->dirty_count++;
+        store_cell(store, queue->last)->dirty_next = ref;
+    queue->last = ref;
+    queue->count++;
 }
 
-static region_ref unqueue(struct store *store)
+static region_ref unqueue(struct store *store, struct dirty_queue *queue)
 {
-    struct region *region = store->region;
-    region_ref ref = region->dirty_first;
-    if (ref == 0)
-        return 0;
+    region_ref ref = queue->first;
     struct cell *cell = store_cell(store, ref);
-    region->dirty_first = cell->dirty_next;
-    region->dirty_count--;
+    queue->first = cell->dirty_next;
+    queue->count--;
     put_relaxed(&cell->flags, load_relaxed(&cell->flags) & (uint16_t)~CELL_QUEUED);
     return ref;
 }
 
-void history_superseded(struct store *store, region_ref cell, region_ref old)
+/* Takes over what all threads have queued, behind what was taken over before. */
+static void gather(struct store *store)
 {
-    struct region *region = store->region;
+    struct dirty_queue *all = &store->region->left_over;
+    uint32_t count = load_acquire(&store->region->slots_used); /* Pairs with slot_claim. */
+    for (uint32_t i = 0; i < count; i++) {
+        struct dirty_queue *one = &store_slots(store)[i].dirty;
+        if (one->first == 0)
+            continue;
+        if (all->first == 0 || PLANTED(GATHER_LOSES))
+            all->first = one->first;
+        else
+            store_cell(store, all->last)->dirty_next = one->first;
+        all->last = one->last;
+        all->count += one->count;
+        *one = (struct dirty_queue){0};
+    }
+}
+
+void history_superseded(struct store *store, struct slot *slot, region_ref cell, region_ref old)
+{
     if (old != 0)
-        bump_relaxed(&region->history_bytes,
+        bump_relaxed(&store->region->history_bytes,
                      arena_rounded(version_bytes(store_version(store, old))));
-    region->sweep_debt++;
-    history_mark(store, cell);
+    slot->sweep_debt++;
+    history_mark(store, &slot->dirty, cell);
 }
 
 static void sweep_cell(struct store *store, struct slot *slot, const struct slots_view *view,
-                       region_ref ref)
+                       struct dirty_queue *queue)
 {
+    region_ref ref = unqueue(store, queue);
     struct cell *cell = store_cell(store, ref);
     prune(store, slot, view, cell);
     if (absent_for_all(store, view, cell)) {
@@ -229,10 +244,24 @@ static void sweep_cell(struct store *store, struct slot *slot, const struct slot
     }
     const struct version *head = store_version(store, load_relaxed(&cell->head));
     if (load_relaxed(&head->prev) != 0 || !version_live(head))
-        history_mark(store, ref);
+        history_mark(store, queue, ref);
 }
 
-static void sweep(struct store *store, struct slot *slot, uint64_t cells)
+/* Sweeps up to so many cells of the queue, each once; returns how many. */
+static uint64_t sweep_queue(struct store *store, struct slot *slot,
+                            const struct slots_view *view, struct dirty_queue *queue,
+                            uint64_t cells)
+{
+    if (cells > queue->count)
+        cells = queue->count;
+    for (uint64_t i = 0; i < cells; i++)
+        sweep_cell(store, slot, view, queue);
+    return cells;
+}
+
+/* Sweeps so many cells that the slot has queued, and as many that were left over; those of
+ * everybody if `all`.  Returns how many of the latter. */
+static uint64_t sweep(struct store *store, struct slot *slot, bool all, uint64_t cells)
 {
     struct region *region = store->region;
     struct slots_view view;
@@ -240,49 +269,61 @@ static void sweep(struct store *store, struct slot *slot, uint64_t cells)
     put_release(&region->maintaining, 1); /* Pairs with recover_unfinished. */
     collect(store, slot, LIMBO_VERSIONS, view.min_reading);
     collect(store, slot, LIMBO_CELLS, view.min_txn);
-    if (cells > region->dirty_count)
-        cells = region->dirty_count;
-    for (uint64_t i = 0; i < cells; i++)
-        sweep_cell(store, slot, &view, unqueue(store));
-    region->evict_after -= cells < region->evict_after ? cells : region->evict_after;
-    region->sweep_debt = 0;
+    if (all)
+        gather(store);
+    sweep_queue(store, slot, &view, &slot->dirty, cells);
+    uint64_t swept = sweep_queue(store, slot, &view, &region->left_over, cells);
+    slot->sweep_debt = 0;
     /* Sequentially consistent: all unlinking stores come before the next look at the
      * slots.  Pairs with slot_read_begin. */
     put_seq_cst(&region->epoch, load_relaxed(&region->epoch) + 1);
     put_release(&region->maintaining, 0); /* Pairs with recover_unfinished. */
+    return swept;
+}
+
+static bool over_limit(const struct region *region)
+{
+    return load_relaxed(&region->history_bytes) > region->history_limit;
 }
 
 /* Every cell gets its turn between two evictions, so that no snapshot is given up while
  * there is history that nobody needs; and the dead go first. */
-static void keep_to_limit(struct store *store)
+static void keep_to_limit(struct store *store, uint64_t swept)
 {
     struct region *region = store->region;
-    if (load_relaxed(&region->history_bytes) <= region->history_limit) {
-        region->evict_after = region->dirty_count;
+    if (!over_limit(region)) {
+        region->evict_after = 0;
         return;
     }
-    if (region->evict_after == 0 && (slot_reap(store, true) > 0 || slots_evict_oldest(store)))
-        region->evict_after = region->dirty_count;
+    if (region->evict_after > swept) {
+        region->evict_after -= swept;
+        return;
+    }
+    /* All cells were gathered before the first of them was counted. */
+    bool turned = region->evict_after != 0;
+    if (!turned || slot_reap(store, true) > 0 || slots_evict_oldest(store))
+        region->evict_after = region->left_over.count + 1;
 }
 
 void history_sweep_some(struct store *store, struct slot *slot)
 {
     struct region *region = store->region;
-    if (region->sweep_debt < SWEEP_DEBT)
+    if (slot->sweep_debt < SWEEP_DEBT)
         return;
-    bool over = load_relaxed(&region->history_bytes) > region->history_limit;
-    sweep(store, slot, (2 * region->sweep_debt + SWEEP_EXTRA) * (over ? HURRY : 1));
+    bool over = over_limit(region), now_and_then = ++region->sweeps % LOOK_FOR_DEAD == 0;
+    uint64_t cells = (2 * slot->sweep_debt + SWEEP_EXTRA) * (over ? HURRY : 1);
+    uint64_t swept = sweep(store, slot, over || now_and_then, cells);
     /* A process killed in a block pins what its snapshot shows and all of limbo. */
-    if (++region->sweeps % LOOK_FOR_DEAD == 0 && region->dirty_count > 0)
+    if (now_and_then)
         slot_reap(store, true);
-    keep_to_limit(store);
+    keep_to_limit(store, swept);
 }
 
 void history_sweep_all(struct store *store, struct slot *slot, bool evict)
 {
     slot_reap(store, true);
-    sweep(store, slot, store->region->dirty_count);
+    sweep(store, slot, true, UINT64_MAX);
     if (!evict || !slots_evict_oldest(store))
         return;
-    sweep(store, slot, store->region->dirty_count);
+    sweep(store, slot, true, UINT64_MAX);
 }

@@ -2,22 +2,24 @@
  *
  * A superseded version stays while a registered snapshot can see it and no longer, however
  * long the oldest reader runs: it is cut out between snapshots.  Cells with history wait
- * in the dirty queue; commits sweep a few of them in passing, so that a key which is never
- * written again is reached too.  All of it happens under the commit lock.
+ * in the dirty queue of the thread that made it; its commits sweep a few of them in
+ * passing, and now and then take over what other threads have left, so that a key which is
+ * never written again is reached too.  All of it happens under the commit lock.
  */
 #ifndef STMPY_HISTORY_H
 #define STMPY_HISTORY_H
 
 #include "slot.h"
 
-/* Puts a cell into the dirty queue unless it is there.  Needs the commit lock. */
-void history_mark(struct store *store, region_ref cell);
+/* Puts a cell into a dirty queue unless it is in one.  Needs the commit lock. */
+void history_mark(struct store *store, struct dirty_queue *queue, region_ref cell);
 
 /* Notes that the cell's version `old` was superseded by a commit; 0 if the cell is new and
  * begins with a tombstone, which goes the same way.  Needs the lock. */
-void history_superseded(struct store *store, region_ref cell, region_ref old);
+void history_superseded(struct store *store, struct slot *slot, region_ref cell,
+                        region_ref old);
 
-/* Sweeps if enough was superseded since the last time.  Needs the commit lock. */
+/* Sweeps if the slot has superseded enough since the last time.  Needs the commit lock. */
 void history_sweep_some(struct store *store, struct slot *slot);
 
 /* Sweeps everything, giving up the oldest snapshot if `evict`.  Needs the commit lock. */

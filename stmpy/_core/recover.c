@@ -4,7 +4,7 @@
  * every step looks at the region and not at what an earlier step did, and because a block
  * is taken off its record before it is freed.  `linking` and `maintaining` are cleared last.
  *   Links that count are the indexes of versions (`head`, `prev`), of cells (`next`) and of
- * the variables' lists (`first`, `var_next`): each changes by one store.  The dirty queue,
+ * the variables' lists (`first`, `var_next`): each changes by one store.  The dirty queues,
  * the backward links and the amount of history are made anew from them.
  */
 #include "recover.h"
@@ -70,7 +70,7 @@ static uint64_t rebuild_cell(struct store *store, region_ref ref)
     uint64_t bytes = chain_history(store, cell);
     region_ref head = load_relaxed(&cell->head);
     if (bytes > 0 || head == 0 || !version_live(store_version(store, head)))
-        history_mark(store, ref);
+        history_mark(store, &store->region->left_over, ref);
     return bytes;
 }
 
@@ -97,8 +97,10 @@ void recover_repair(struct store *store)
         put_release(&region->linking, 0);
     if (linking != 0)
         finish_commit(store, &store_slots(store)[linking - 1]);
-    region->dirty_first = region->dirty_last = 0;
-    region->dirty_count = 0;
+    region->left_over = (struct dirty_queue){0};
+    uint32_t used = load_acquire(&region->slots_used); /* Pairs with slot_claim. */
+    for (uint32_t i = 0; i < used && !PLANTED(KEEP_DIRTY); i++)
+        store_slots(store)[i].dirty = (struct dirty_queue){0};
     uint64_t bytes = 0;
     region_ref ref = load_relaxed(&region->variables);
     for (; ref != 0; ref = load_relaxed(&store_variable(store, ref)->next))

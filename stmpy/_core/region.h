@@ -235,6 +235,14 @@ struct wait_node {
 
 #define WAIT_BUCKETS 1024u
 
+/* Cells that have history to prune, linked by dirty_next.  Each thread queues those that it
+ * supersedes a version of and sweeps them itself, so that threads which write different
+ * keys stay out of each other's cache lines.  Protected by the commit lock. */
+struct dirty_queue {
+    region_ref first, last;
+    uint64_t count;
+};
+
 /* One thread of one interpreter of one process, at work on this region. */
 struct slot {
     alignas(REGION_LINE) shared_u64 owner; /* a process: pid << 32 | its start time; or 0 */
@@ -255,6 +263,9 @@ struct slot {
 
     alignas(REGION_LINE) shared_u32 wake; /* futex word: 1 once a key waited for was committed */
     shared_u32 waits;            /* its first struct waiter, or 0; Protected by the commit lock */
+
+    alignas(REGION_LINE) struct dirty_queue dirty; /* Protected by the commit lock */
+    uint64_t sweep_debt; /* versions superseded since it swept; Protected by the commit lock */
 
     struct magazine magazines[ARENA_CLASSES]; /* Owned */
     alignas(REGION_LINE) struct slot_stats stats;
@@ -285,31 +296,32 @@ struct region {
     uint64_t hash_seed[2];   /* Immutable after publish */
     uint8_t id[16];          /* Immutable after publish: random name of this region */
 
+    /* What every commit writes, in one line: it changes hands with the lock. */
     alignas(REGION_LINE) shared_u64 clock; /* number of the last commit: THE commit point */
-    alignas(REGION_LINE) shared_u32 lock;  /* the commit lock: see lock.c */
+    shared_u64 recent_count;  /* cells written by all commits so far; Protected by the lock */
+    shared_u64 history_bytes; /* superseded versions kept for snapshots; Protected by the lock */
+    shared_u32 lock;          /* the commit lock: see lock.c */
+    shared_u32 linking;       /* slot + 1 of a commit between first link and end; by the lock */
+    shared_u32 maintaining;   /* lists are being edited: rebuild them if the owner died */
+    uint32_t spare;
+    uint64_t waiting;         /* nodes linked in all buckets, at most; Protected by the lock */
+
     alignas(REGION_LINE) shared_u64 epoch; /* counts grace periods; starts at 1 */
     shared_u32 slots_used;   /* slots at and above were never claimed */
     shared_u32 closed;       /* the store was closed: waiters leave */
     shared_u32 urgent;       /* slot + 1 of a serial block that takes the lock next, or 0 */
+    shared_u32 variables;    /* newest variable; Protected by the lock, read without it */
 
     /* Protected by the commit lock from here on. */
-    alignas(REGION_LINE) shared_u32 linking; /* slot + 1 of a commit between first link and end */
-    shared_u32 maintaining;  /* lists are being edited: rebuild them if the owner died */
-    shared_u32 variables;    /* newest variable; read without the lock */
-    region_ref dirty_first, dirty_last;   /* cells that have history to prune */
-    uint64_t dirty_count;
-    uint64_t sweep_debt;     /* versions superseded since the last sweep */
-    uint64_t waiting;        /* nodes linked in all buckets, at most */
-    shared_u32 waiters[WAIT_BUCKETS]; /* first node of each bucket */
+    alignas(REGION_LINE) struct index index;
+    struct dirty_queue left_over; /* cells of threads that no longer sweep them */
     uint64_t sweeps;         /* counts them; now and then the dead are looked for */
-    uint64_t evict_after;    /* cells to sweep before a snapshot may be given up */
+    uint64_t evict_after;    /* cells to sweep before a snapshot may be given up; 0: not over */
     struct limbo limbo[LIMBO_KINDS];
-    shared_u64 history_bytes; /* superseded versions that are kept for snapshots */
-    struct index index;
-    shared_u64 recent_count; /* cells written by all commits so far */
-    shared_u32 recent[RECENT_CELLS]; /* the last of them, newest at recent_count - 1 */
+    alignas(REGION_LINE) shared_u32 recent[RECENT_CELLS]; /* newest at recent_count - 1 */
+    shared_u32 waiters[WAIT_BUCKETS]; /* first node of each bucket */
 
-    struct log log;
+    alignas(REGION_LINE) struct log log;
     struct arena arena;
 };
 

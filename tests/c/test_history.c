@@ -147,7 +147,7 @@ static void test_burial(void)
     for (uint64_t i = (uint64_t)REPEAT(400000) - ALIVE; i < (uint64_t)REPEAT(400000); i++)
         set_alone(&seat, i, ABSENT);
     sweep_everything(&seat);
-    CHECK(store->region->index.cells == 0 && store->region->dirty_count == 0);
+    CHECK(store->region->index.cells == 0 && store->region->left_over.count == 0);
     CHECK(load_relaxed(&store_variable(store, seat.variable)->first) == 0);
     CHECK(history_of(store) == 0);
     /* Insertions that take themselves back leave tombstones, which are swept as well. */

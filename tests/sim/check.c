@@ -79,6 +79,8 @@ static void check_slots(const struct store *store)
         if (load_relaxed(&slot->snapshot) != NO_SNAPSHOT || load_relaxed(&slot->reading) != 0 ||
             load_relaxed(&slot->txn_epoch) != 0)
             sim_fail("slot %u still holds something back", i);
+        if (slot->dirty.first != 0 || slot->dirty.count != 0)
+            sim_fail("slot %u has cells that nobody sweeps", i);
     }
 }
 
@@ -89,7 +91,7 @@ static void check_header(const struct region *region)
         sim_fail("a commit is not over");
     if (load_relaxed(&region->urgent) != 0)
         sim_fail("slot %u is urgent for ever", load_relaxed(&region->urgent) - 1);
-    if (region->dirty_count != 0 || region->dirty_first != 0)
+    if (region->left_over.count != 0 || region->left_over.first != 0)
         sim_fail("cells are still to be swept");
     if (load_relaxed(&region->history_bytes) != 0)
         sim_fail("%llu bytes of history too many",

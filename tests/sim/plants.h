@@ -29,6 +29,8 @@
     X(EXTEND_UNSEEN, "an extension keeps what was looked up and not read")                   \
     X(TENTATIVE_ABSENCE, "a tombstone that is not published counts as absence")              \
     X(COUNT_AT_SNAPSHOT, "the number of keys is taken before the other's insertion")         \
+    X(GATHER_LOSES, "what was left over is lost when more is taken over")                    \
+    X(KEEP_DIRTY, "recovery queues every cell anew and keeps the old queues as well")        \
     X(NO_WAITERS_BIT, "a sleeper does not say that it sleeps on the lock")                   \
     X(WAKE_ONE, "the first sleeper is woken though it lets an urgent one pass")              \
     X(PARK_UNCHECKED, "a block parks without checking what it has read")                     \
