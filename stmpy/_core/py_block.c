@@ -90,11 +90,45 @@ static int lock_for_serial(struct thread_context *context, struct slot *slot)
     return 0;
 }
 
+int block_at_point(struct thread_context *context, enum block_point point, PyObject *variable,
+                   PyObject *key)
+{
+    static const char *const names[] = {"begin", "read", "write", "call", "commit", "wait"};
+    bool within = context->depth > 0 && point != POINT_BEGIN && point != POINT_WAIT;
+    if (within && (context->block.doomed || context->txn.flags & TXN_SERIAL))
+        return 0;
+    bool may_lose = within && !(context->txn.flags & TXN_READ_ONLY);
+    PyObject *hook = Py_NewRef(context->state->hook); /* it may take itself away */
+    PyObject *answer = PyObject_CallFunction(hook, "sOOO", names[point], variable, key,
+                                             may_lose ? Py_True : Py_False);
+    Py_DECREF(hook);
+    int yes = answer == NULL ? -1 : PyObject_IsTrue(answer);
+    Py_XDECREF(answer);
+    if (yes == 1 && may_lose) {
+        context->block.doomed = true;
+        context->txn.conflict.reason = CONFLICT_INJECTED;
+    }
+    return yes;
+}
+
+/* Before an attempt takes its snapshot, or the lock. */
+static int pass_begin(struct thread_context *context)
+{
+    if (context->state->hook == NULL)
+        return 0;
+    PyObject *number = PyLong_FromUnsignedLong(context->block.attempt + 1);
+    int yes = number == NULL ? -1 : block_at_point(context, POINT_BEGIN, Py_None, number);
+    Py_XDECREF(number);
+    if (yes == 1)
+        context->block.deadline_ns = NO_DEADLINE;
+    return yes < 0 ? -1 : 0;
+}
+
 static int start_attempt(struct thread_context *context)
 {
     struct block *block = &context->block;
     struct slot *slot = thread_slot(context, block->options.store);
-    if (slot == NULL || check_open(context) < 0)
+    if (slot == NULL || check_open(context) < 0 || pass_begin(context) < 0)
         return -1;
     uint32_t flags = block->options.txn_flags;
     bool lost_often = block->losses >= SERIAL_AFTER && !(flags & TXN_READ_ONLY);
@@ -158,30 +192,15 @@ static enum stm_status finish(struct thread_context *context)
     return options->observes ? hub_leave_waiter(context, options->hub) : commit_now(context);
 }
 
-/* A test may ask for a conflict at any point; 1, 0, or -1 with an exception. */
-int block_injected(struct thread_context *context)
-{
-    PyObject *inject = context->state->inject;
-    if (inject == NULL || context->txn.flags & (TXN_SERIAL | TXN_READ_ONLY))
-        return 0;
-    PyObject *answer = PyObject_CallNoArgs(inject);
-    int yes = answer == NULL ? -1 : PyObject_IsTrue(answer);
-    Py_XDECREF(answer);
-    if (yes == 1) {
-        context->block.doomed = true;
-        context->txn.conflict.reason = CONFLICT_INJECTED;
-    }
-    return yes;
-}
-
 enum block_outcome block_commit(struct thread_context *context)
 {
     struct block *block = &context->block;
     if (block->doomed)
         return BLOCK_CONFLICT;
-    int injected = block_injected(context);
-    if (injected != 0)
-        return injected < 0 ? BLOCK_ERROR : BLOCK_CONFLICT;
+    if (block_pass(context, POINT_COMMIT, Py_None, Py_None) < 0)
+        return BLOCK_ERROR;
+    if (block->doomed)
+        return BLOCK_CONFLICT;
     if (check_open(context) < 0 || block_flush(context) < 0 || invariants_check(context) < 0)
         return block->doomed ? (PyErr_Clear(), BLOCK_CONFLICT) : BLOCK_ERROR;
     enum stm_status status = finish(context);

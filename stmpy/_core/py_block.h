@@ -47,21 +47,47 @@ void block_forget_levels(struct thread_context *context, uint32_t depth);
 /* Encodes objects that may have been changed in place; 0, or -1 with an exception. */
 int block_flush(struct thread_context *context);
 
-/* Asks the test's hook, if there is one, whether to conflict here: 1 and the block is doomed,
- * 0, or -1 with an exception. */
-int block_injected(struct thread_context *context);
+/* The points at which the hook of stmpy.testing is called, in the thread that comes to them. */
+enum block_point {
+    POINT_BEGIN,  /* an attempt is about to begin; key: its number */
+    POINT_READ,   /* of a key, or of all if there is none; also outside blocks */
+    POINT_WRITE,  /* likewise */
+    POINT_CALL,   /* a call of another kind within a block */
+    POINT_COMMIT,
+    POINT_WAIT,   /* the block has registered and is about to sleep; key: its timeout or None */
+};
+
+/* Calls the hook, which is there.  1 if it said yes: at POINT_BEGIN that the block's timeout
+ * is the hook's business, at POINT_WAIT that it is over, else that the block loses here and
+ * is doomed; 0 if not, -1 with an exception.  Serial blocks have no points between, as nobody
+ * else could commit meanwhile. */
+int block_at_point(struct thread_context *context, enum block_point point, PyObject *variable,
+                   PyObject *key);
+
+static inline int block_pass(struct thread_context *context, enum block_point point,
+                             PyObject *variable, PyObject *key)
+{
+    if (__builtin_expect(context->state->hook == NULL, 1))
+        return 0;
+    return block_at_point(context, point, variable, key);
+}
 
 /* 0 if the thread is in a block that may go on; -1 with the control exception if that
  * block is doomed. */
-static inline int block_check(struct thread_context *context)
+static inline int block_may_go_on(struct thread_context *context)
 {
-    if (__builtin_expect(context->state->inject != NULL, 0) && !context->block.doomed &&
-        block_injected(context) < 0)
-        return -1;
     if (__builtin_expect(!context->block.doomed, 1))
         return 0;
     PyErr_SetNone(context->state->rerun);
     return -1;
+}
+
+/* The same at POINT_CALL. */
+static inline int block_check(struct thread_context *context)
+{
+    if (block_pass(context, POINT_CALL, Py_None, Py_None) < 0)
+        return -1;
+    return block_may_go_on(context);
 }
 
 /* Frees memory that nothing needs any more; for a second try after STM_STORE_FULL. */

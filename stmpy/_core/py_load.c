@@ -13,12 +13,15 @@
 #define CACHE_LEAST 16u         /* smaller values are decoded faster than found */
 #define CACHE_MOST (64u << 10)  /* larger ones would hold too much memory */
 
-struct thread_context *var_context(struct var *self, bool *inside)
+struct thread_context *var_context(struct var *self, enum block_point point, PyObject *key,
+                                   bool *inside)
 {
     struct thread_context *context = thread_here(self->state);
     if (context == NULL)
         return NULL;
     *inside = context->depth > 0;
+    if (block_pass(context, point, self->name, key) < 0)
+        return NULL;
     if (!*inside)
         return context;
     if (context->block.options.store != self->store) {
@@ -28,7 +31,7 @@ struct thread_context *var_context(struct var *self, bool *inside)
                       self->name);
         return NULL;
     }
-    return block_check(context) < 0 ? NULL : context;
+    return block_may_go_on(context) < 0 ? NULL : context;
 }
 
 int var_peek_begin(struct var *self, struct thread_context *context)
@@ -189,7 +192,7 @@ int var_load(struct var *self, PyObject *key_object, PyObject **out)
 {
     bool inside;
     struct encoded_key key;
-    struct thread_context *context = var_context(self, &inside);
+    struct thread_context *context = var_context(self, POINT_READ, key_object, &inside);
     if (context == NULL)
         return -1;
     int result = keys_encode(context, self, key_object, &key);
@@ -333,7 +336,7 @@ static int delete_key(struct var *self, struct thread_context *context, PyObject
 int var_save(struct var *self, PyObject *key_object, PyObject *value)
 {
     bool inside;
-    struct thread_context *context = var_context(self, &inside);
+    struct thread_context *context = var_context(self, POINT_WRITE, key_object, &inside);
     if (context == NULL || check_writable(self, context, inside, key_object) < 0)
         return -1;
     return value != NULL ? save_value(self, context, key_object, value)

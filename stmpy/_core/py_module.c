@@ -161,7 +161,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->function_type);
     Py_VISIT(state->interest_type);
     Py_VISIT(state->default_store);
-    Py_VISIT(state->inject);
+    Py_VISIT(state->hook);
     Py_VISIT(state->guard);
     Py_VISIT(state->analyse);
     Py_VISIT(state->save);
@@ -177,7 +177,7 @@ static int module_clear(PyObject *module)
         Py_CLEAR(state->errors[kind]);
     Py_CLEAR(state->rerun);
     Py_CLEAR(state->default_store);
-    Py_CLEAR(state->inject);
+    Py_CLEAR(state->hook);
     Py_CLEAR(state->guard);
     Py_CLEAR(state->store_type);
     Py_CLEAR(state->var_type);
@@ -199,11 +199,12 @@ static void module_free(void *module)
     module_clear(module);
 }
 
-static PyObject *set_injection(PyObject *module, PyObject *hook)
+static PyObject *interpose(PyObject *module, PyObject *hook)
 {
     struct module_state *state = module_state_of(module);
-    Py_XSETREF(state->inject, hook == Py_None ? NULL : Py_NewRef(hook));
-    Py_RETURN_NONE;
+    PyObject *old = state->hook;
+    state->hook = hook == Py_None ? NULL : Py_NewRef(hook);
+    return old == NULL ? Py_NewRef(Py_None) : old;
 }
 
 /* Called when the interpreter begins to shut down, before it waits for its threads: they
@@ -218,10 +219,23 @@ static PyObject *leave(PyObject *module, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+static PyObject *woken(PyObject *module, PyObject *thread)
+{
+    unsigned long long id = PyLong_AsUnsignedLongLong(thread);
+    if (id == (unsigned long long)-1 && PyErr_Occurred())
+        return NULL;
+    return PyBool_FromLong(thread_woken(module_state_of(module), id));
+}
+
 static PyMethodDef methods[] = {
     {"_leave", leave, METH_NOARGS, "_leave()\n--\n\nUndo the block that is open in this thread."},
-    {"_inject", set_injection, METH_O,
-     "_inject(hook, /)\n--\n\nAsk hook() at every access whether the block loses a conflict."},
+    {"_interpose", interpose, METH_O,
+     "_interpose(hook, /)\n--\n\n"
+     "Call hook(point, variable, key, may_lose) at every point of enum block_point, in each\n"
+     "thread of this interpreter; returns the hook before, or None."},
+    {"_woken", woken, METH_O,
+     "_woken(thread, /)\n--\n\n"
+     "Whether the thread with this native id waits in a block and what it waits for has changed."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -27,7 +27,7 @@ struct module_state {
     PyObject *errors[ERROR_KINDS];   /* Owned: exception classes */
     PyObject *rerun;                 /* Owned: the control exception of conflicts */
     PyTypeObject *store_type, *var_type, *ref_type, *atomic_type, *function_type, *interest_type; /* Owned */
-    PyObject *inject;                /* Owned: a test's conflict hook, or NULL */
+    PyObject *hook;                  /* Owned: what stmpy.testing looks on with, or NULL */
     PyObject *guard;                 /* Owned: what checks invariants, NULL: none is set */
     PyObject *default_store;         /* Owned, or NULL until it is needed */
     PyObject *analyse;               /* Owned: stmpy._sites.analyse, NULL until it is needed */

@@ -150,13 +150,12 @@ void thread_forget_module(struct module_state *state)
         thread_known.serial = 0;
 }
 
-static struct thread_context *find_own(struct module_state *state)
+static struct thread_context *find_of(struct module_state *state, uint64_t thread)
 {
-    uint64_t self = platform_thread_id();
     pthread_mutex_lock(&registry_lock);
     struct thread_context *context = registry;
     while (context != NULL &&
-           (context->state != state || context->thread != self || context->ended))
+           (context->state != state || context->thread != thread || context->ended))
         context = context->next;
     pthread_mutex_unlock(&registry_lock);
     return context;
@@ -228,7 +227,7 @@ int thread_check_signals(struct thread_context *context)
 
 struct thread_context *thread_find(struct module_state *state)
 {
-    struct thread_context *context = find_own(state);
+    struct thread_context *context = find_of(state, platform_thread_id());
     if (context == NULL) {
         free_contexts(take_contexts(state, false));
         context = new_context(state);
@@ -236,6 +235,17 @@ struct thread_context *thread_find(struct module_state *state)
     if (context != NULL)
         thread_known = (struct thread_known){state->serial, context};
     return context;
+}
+
+bool thread_woken(struct module_state *state, uint64_t thread)
+{
+    const struct thread_context *context = find_of(state, thread);
+    for (uint32_t i = 0; context != NULL && i < context->attached; i++) {
+        const struct slot *slot = context->attachments[i].slot;
+        if (load_relaxed(&slot->waits) != 0 && load_acquire(&slot->wake) != 0) /* Pairs with mark. */
+            return true;
+    }
+    return false;
 }
 
 /* ---- stores --------------------------------------------------------------------------- */

@@ -157,6 +157,10 @@ struct slot *thread_slot(struct thread_context *context, struct store *store);
 /* A slot in a store for this interpreter, for slot_release; NULL with an exception. */
 struct slot *thread_claim_slot(struct module_state *state, struct store *store);
 
+/* Whether the thread with this id waits for a change and a commit has made one.  For a hook,
+ * which keeps that thread from going on meanwhile. */
+bool thread_woken(struct module_state *state, uint64_t thread);
+
 /* Releases everything that threads hold for this module. */
 void thread_forget_module(struct module_state *state);
 

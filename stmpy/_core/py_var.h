@@ -3,7 +3,7 @@
 #ifndef STMPY_PY_VAR_H
 #define STMPY_PY_VAR_H
 
-#include "py_thread.h"
+#include "py_block.h"
 
 struct var {
     PyObject_HEAD
@@ -23,8 +23,10 @@ enum var_kind {
 };
 
 /* The calling thread's context if a block on the variable's store is open, with *inside
- * true; outside a block with *inside false.  NULL with NestedMisuse for another store. */
-struct thread_context *var_context(struct var *self, bool *inside);
+ * true; outside a block with *inside false.  NULL with NestedMisuse for another store, or what
+ * the hook raised at this point. */
+struct thread_context *var_context(struct var *self, enum block_point point, PyObject *key,
+                                   bool *inside);
 
 /* Reads a key: 1 with a new reference, 0 if it is absent, -1 with an exception. */
 int var_load(struct var *self, PyObject *key, PyObject **out);

@@ -109,18 +109,35 @@ static bool reads_nothing(const struct txn *txn)
     return true;
 }
 
+/* Lets a hook wait in our place: 1 if the block's time is over, 0 if not, -1 with an
+ * exception. */
+static int pass_wait(struct thread_context *context)
+{
+    if (context->state->hook == NULL)
+        return 0;
+    uint64_t timeout_ns = context->block.options.timeout_ns;
+    PyObject *timeout =
+        timeout_ns == 0 ? Py_NewRef(Py_None) : PyFloat_FromDouble((double)timeout_ns / 1e9);
+    int over = timeout == NULL ? -1 : block_at_point(context, POINT_WAIT, Py_None, timeout);
+    Py_XDECREF(timeout);
+    return over;
+}
+
 /* Sleeps with the nodes in place and takes them back; -1 with an exception. */
 static int sleep_registered(struct thread_context *context, struct store *store,
                             struct slot *slot)
 {
-    enum stm_status status;
-    bool raised = false;
-    do {
+    int over = pass_wait(context);
+    enum stm_status status = STM_TIMED_OUT;
+    bool raised = over < 0;
+    while (over == 0) {
         Py_BEGIN_ALLOW_THREADS
         status = wait_sleep(store, slot, context->block.deadline_ns);
         Py_END_ALLOW_THREADS
         raised = status == STM_INTERRUPTED && thread_check_signals(context) < 0;
-    } while (status == STM_INTERRUPTED && !raised);
+        if (status != STM_INTERRUPTED || raised)
+            break;
+    }
     Py_BEGIN_ALLOW_THREADS
     wait_unregister(store, slot);
     Py_END_ALLOW_THREADS
@@ -149,7 +166,7 @@ int wait_for_change(struct thread_context *context)
     struct slot *slot = txn->slot;
     enum stm_status status;
     context->block.retrying = false;
-    if (reads_nothing(txn) && context->block.deadline_ns == NO_DEADLINE)
+    if (reads_nothing(txn) && context->block.options.timeout_ns == 0)
         return errors_format(context->state, ERROR_STM,
                              "retry(): the block has read nothing, so nothing could wake it; "
                              "read what it waits for first, or give it a timeout");

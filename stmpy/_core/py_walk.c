@@ -40,7 +40,7 @@ typedef enum stm_status (*reader)(struct txn *txn, struct var *self, void *out);
 static int read_variable(struct var *self, reader function, void *out)
 {
     bool inside;
-    struct thread_context *context = var_context(self, &inside);
+    struct thread_context *context = var_context(self, POINT_READ, Py_None, &inside);
     if (context == NULL || (inside && block_flush(context) < 0) ||
         (!inside && var_peek_begin(self, context) < 0))
         return -1;
@@ -175,7 +175,7 @@ PyObject *var_get_many(struct var *self, PyObject *args, PyObject *kwargs)
     bool inside;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:get_many", names, &keys, &missing))
         return NULL;
-    struct thread_context *context = var_context(self, &inside);
+    struct thread_context *context = var_context(self, POINT_READ, Py_None, &inside);
     if (context == NULL)
         return NULL;
     if (inside)

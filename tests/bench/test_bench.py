@@ -29,7 +29,7 @@ from bench.harness import (
 from bench.instructions import totals
 from bench.report import as_text
 from bench.teams import Contended, Crew, Task
-from stmpy import _native
+from stmpy.testing import conflicts
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -168,11 +168,10 @@ def test_a_team_on_one_key_counts_the_attempts_it_lost() -> None:
     team = Contended(crew, [Task("block_increment", ("counted",))])
     team.measure(0.001)
     answers = cycle([True] + [False] * 12)  # asked at every access and commit
-    _native._inject(lambda: next(answers))
     try:
-        team.measure(0.001)
+        with conflicts(answers):
+            team.measure(0.001)
     finally:
-        _native._inject(None)
         crew.close()
     quiet, lossy = team.attempts
     assert quiet == 1

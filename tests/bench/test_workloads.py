@@ -15,7 +15,7 @@ from bench.harness import Effort, Timing, measure
 from bench.teams import Crew
 from bench.workloads import SETS, VARIANTS, Checked
 from bench.workloads.invariant import Broken
-from stmpy import _native
+from stmpy.testing import conflicts
 
 type Module = Any  # each has the same three functions
 
@@ -47,12 +47,9 @@ def test_blocks_that_run_again_keep_the_invariant(
     module: Module = import_module(f"bench.workloads.{name}")
     module.begin(1)
     run = module.work(0, *args)
-    _native._inject(lambda: rng.random() < 0.05)
     before = stm.stats().conflicts
-    try:
+    with conflicts(lambda: rng.random() < 0.05):
         run(60)
-    finally:
-        _native._inject(None)
     assert stm.stats().conflicts > before
     module.check()
 

@@ -10,6 +10,7 @@ MEASURE = """
         import gc, os, threading
         from pathlib import Path
         import stmpy as stm
+        from stmpy.testing import conflicts
 
         def measure():
             gc.collect()
@@ -116,13 +117,11 @@ BLOCKS = {
                     pass
     """,
     "lost": """
-            answers = iter([True, False, True])
-            stm._native._inject(lambda: next(answers, False))
             text = "x" * 1000
-            with stm.atomically():
-                table["text"] = text
-                table["text"] = [text]
-            stm._native._inject(None)
+            with conflicts([True, False, True]):
+                with stm.atomically():
+                    table["text"] = text
+                    table["text"] = [text]
     """,
     "keys come and go": """
             with stm.atomically():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import count
 from typing import Any
 
 import stmpy as stm
-from stmpy import _native
+from stmpy.testing import conflicts
 
 
 class Store:
@@ -16,6 +17,7 @@ class Store:
     def __init__(self) -> None:
         self.reruns = 0
         self._numbers = count()
+        self._stack = ExitStack()
 
     def __enter__(self) -> Store:
         self._store = stm.open(max_bytes=16 << 20)
@@ -23,7 +25,7 @@ class Store:
         return self
 
     def __exit__(self, *_: object) -> None:
-        _native._inject(None)
+        self._stack.close()
         self._store.close()
 
     def start(self, loses: Callable[[], bool]) -> None:
@@ -34,7 +36,8 @@ class Store:
             self.reruns += lost
             return lost
 
-        _native._inject(ask)
+        self._stack.close()
+        self._stack.enter_context(conflicts(ask))
 
     def atomically(self) -> Any:
         return self._store.atomically()

@@ -1,12 +1,13 @@
 """A store for each test, and conflicts where a test wants them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 import stmpy as stm
-from stmpy import _native
+from stmpy.testing import conflicts
 
 
 @pytest.fixture
@@ -30,15 +31,17 @@ def lose() -> Iterator[Lose]:
     Returns the answers that were given; after the last one all is well.
     """
 
-    def arrange(*answers: bool) -> list[bool]:
-        given: list[bool] = []
+    with ExitStack() as stack:
 
-        def answer() -> bool:
-            given.append(answers[len(given)] if len(given) < len(answers) else False)
-            return given[-1]
+        def arrange(*answers: bool) -> list[bool]:
+            given: list[bool] = []
 
-        _native._inject(answer)
-        return given
+            def answer() -> bool:
+                given.append(answers[len(given)] if len(given) < len(answers) else False)
+                return given[-1]
 
-    yield arrange
-    _native._inject(None)
+            stack.close()
+            stack.enter_context(conflicts(answer))
+            return given
+
+        yield arrange

@@ -13,6 +13,7 @@ import pytest
 
 import stmpy as stm
 from stmpy import _native
+from stmpy.testing import conflicts
 
 type Table = stm.TVar[Any, Any]
 type Body = Callable[[Table], None]
@@ -278,14 +279,11 @@ def test_the_hook_can_fail(
     def hook() -> bool:
         raise OSError("hook")
 
-    _native._inject(hook)
-    try:
+    with conflicts(hook):
         with pytest.raises(OSError, match="hook"):
             form(table.store, lambda: table.__setitem__("a", 1))
         with pytest.raises(OSError, match="hook"):
             form(table.store, lambda: None)
-    finally:
-        _native._inject(None)
     assert table == {}
     assert not stm.in_transaction()
 
