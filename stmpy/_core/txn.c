@@ -361,14 +361,15 @@ enum stm_status txn_put(struct txn *txn, struct txn_entry *entry, const uint8_t 
 
 enum stm_status txn_delete(struct txn *txn, struct txn_entry *entry)
 {
+    enum stm_status status = txn_live(txn, entry) ? check_writable(txn) : STM_OK;
+    if (status != STM_OK)
+        return status;
+    /* Perhaps only the snapshot that check_writable has moved to shows that it is gone. */
     if (!txn_live(txn, entry)) {
         if (entry->pending == 0)
             entry->flags |= ENTRY_READ;
         return STM_OK;
     }
-    enum stm_status status = check_writable(txn);
     struct version *version;
-    if (status == STM_OK)
-        status = txn_pending_add(txn, entry, 0, VERSION_TOMBSTONE, &version);
-    return status;
+    return txn_pending_add(txn, entry, 0, VERSION_TOMBSTONE, &version);
 }

@@ -131,6 +131,21 @@ static void test_extension(void)
     txn_end(&a.txn);
 }
 
+/* A deletion that has to move the snapshot finds that another one was faster. */
+static void test_delete_after_delete(void)
+{
+    set_alone(&a, 1, 10);
+    begin(&a, 0);
+    CHECK(read_key(&a, 2) == ABSENT);
+    set_alone(&b, 1, 20);
+    set_alone(&b, 1, ABSENT);
+    CHECK(del(&a, 1) == STM_OK);
+    CHECK(load_relaxed(&a.slot->pending_count) == 0);
+    CHECK(read_key(&a, 1) == ABSENT);
+    uint64_t clock = load_relaxed(&store->region->clock);
+    CHECK(finish(&a) == STM_OK && load_relaxed(&store->region->clock) == clock);
+}
+
 static void test_snapshot_isolation(void)
 {
     set_alone(&a, 1, 10);
@@ -306,6 +321,7 @@ int main(void)
     static void (*const tests[])(void) = {
         test_own_writes, test_conflicts, test_same_value,   test_extension,  test_snapshot_isolation,
         test_serial,     test_walk,      test_commit_again, test_large_sets,
+        test_delete_after_delete,
     };
     test_begin();
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
