@@ -53,6 +53,7 @@ from .commit_state import (
     SNAPSHOT,
     STALE,
     STRUCTURE,
+    TRIED,
     UNLOCK,
     UPDATE,
     WRITTEN,
@@ -60,10 +61,13 @@ from .commit_state import (
     Op,
     X,
     Y,
+    extend,
+    forget,
     has_read,
     holds_at,
     is_absent,
     newest,
+    next_entry,
     require_one_moment,
     visible,
     writes,
@@ -125,7 +129,7 @@ class Commit(Model):
             s[COUNT] = sum(present)
             for t in LAYOUT.bases:
                 s[t + LEFT] = self.transactions
-                self.forget(s, t)
+                forget(s, t)
             yield bytes(s)
 
     def canonical(self, state: bytes) -> bytes:
@@ -141,40 +145,24 @@ class Commit(Model):
 
     # What the actions share.
 
-    def forget(self, s: bytearray, t: int) -> None:
-        """End of an attempt: nothing seen, nothing written."""
-        s[t + SNAPSHOT : t + FLAGS] = bytes((NONE,)) * (FLAGS - SNAPSHOT)
-        s[t + FLAGS : t + LAYOUT.width] = bytes(LAYOUT.width - FLAGS)
-        s[t] = CHOOSE if s[t + LEFT] else FINISHED
-
     def unchanged(self, s: bytearray, t: int, k: int) -> bool:
         """txn_entry_unchanged: nothing newer than the snapshot stands in the cell."""
         if self.mutate == "absent_by_value" and is_absent(s, k, s[t + SEEN + k]):
             return is_absent(s, k, newest(s[WRITTEN + k]) if s[WRITTEN + k] else ABSENT)
         return newest(s[WRITTEN + k]) <= s[t + SNAPSHOT]
 
-    def next_entry(self, s: bytearray, t: int) -> int:
-        """Move `at` to the next cell that was read; 3 at the end."""
-        k = s[t + AT]
-        while k <= N and not has_read(s, t, k):
-            k += 1
-        s[t + AT] = k
-        return k
-
-    def extend(self, s: bytearray, t: int) -> None:
-        """Call txn_extend and come back to the action we are in."""
-        s[t + RESUME] = s[t]
-        s[t] = EXTEND
-
     def find_visible(self, s: bytearray, t: int, k: int) -> bool:
         """Make an entry for the cell; False if the snapshot has to be extended first."""
         snapshot = s[t + SNAPSHOT]
         if newest(s[WRITTEN + k]) > snapshot:
             entries = any(s[t + SEEN + j] != NONE for j in CELLS)
-            if not self.snapshot_isolation and (writes(s, t) or not entries):
-                self.extend(s, t)
+            fixed = k == N or self.snapshot_isolation or s[t + FLAGS] & TRIED
+            if not fixed and (writes(s, t) or not entries):
+                s[t + FLAGS] |= TRIED
+                extend(s, t)
                 return False
             s[t + FLAGS] |= STALE
+        s[t + FLAGS] &= ~TRIED
         s[t + SEEN + k] = self.walk(s, k, snapshot)
         return True
 
@@ -205,23 +193,25 @@ class Commit(Model):
         require_one_moment(s, t, OPACITY)
         s[t] += 1
 
-    def can_write(self, s: bytearray, t: int, k: int) -> bool:
-        """The look-up that precedes a write, and check_writable."""
-        if s[t + SEEN + k] == NONE and not self.find_visible(s, t, k):
-            return False
+    def looked_up(self, s: bytearray, t: int, k: int) -> bool:
+        """The look-up that precedes a write."""
+        return s[t + SEEN + k] != NONE or self.find_visible(s, t, k)
+
+    def can_write(self, s: bytearray, t: int) -> bool:
+        """check_writable: a first write after a stale read first extends the snapshot."""
         if s[t + FLAGS] & STALE and not self.snapshot_isolation:
-            self.extend(s, t)
+            extend(s, t)
             return False
         return True
 
     def txn_put(self, s: bytearray, t: int, k: int = 0) -> None:
-        if self.can_write(s, t, k):
+        if self.looked_up(s, t, k) and self.can_write(s, t):
             s[t + PENDING + k] = PUT
             s[t] += 1
 
     def txn_put_same(self, s: bytearray, t: int, k: int = 0) -> None:
         """Writing the value that is there already is a read."""
-        if self.can_write(s, t, k):
+        if self.looked_up(s, t, k):
             s[t + FLAGS] |= 1 << k
             s[t] += 1
 
@@ -231,12 +221,15 @@ class Commit(Model):
         s[t] += 1
 
     def txn_delete(self, s: bytearray, t: int, k: int = 0) -> None:
-        if not self.can_write(s, t, k):
+        """Deleting what is not there is a read."""
+        if not self.looked_up(s, t, k):
             return
         if is_absent(s, k, s[t + SEEN + k]):
             s[t + FLAGS] |= 1 << k
-        else:
+        elif self.can_write(s, t):
             s[t + PENDING + k] = DELETE
+        else:
+            return
         s[t] += 1
 
     def txn_extend__register(self, s: bytearray, t: int) -> None:
@@ -244,17 +237,17 @@ class Commit(Model):
             s[t + BEFORE] = s[CLOCK]
         s[t + AT] = X
         s[t] = EXTEND_CHECK
-        if self.next_entry(s, t) > N:
+        if next_entry(s, t) > N:
             self.adopt(s, t)
 
     def txn_extend__check(self, s: bytearray, t: int) -> None:
         k = s[t + AT]
         if k <= N:
             if not self.unchanged(s, t, k) and self.mutate != "extend_unchecked":
-                self.forget(s, t)
+                forget(s, t)
                 return
             s[t + AT] += 1
-            if self.next_entry(s, t) <= N or s[t + BEFORE] == NONE:
+            if next_entry(s, t) <= N or s[t + BEFORE] == NONE:
                 return
         self.adopt(s, t)
 
@@ -262,12 +255,16 @@ class Commit(Model):
         """The new snapshot counts; what was looked up but not read is looked up again."""
         if s[t + BEFORE] == NONE:  # only in the mutant that registers after the check
             s[t + BEFORE] = s[CLOCK]
-        snapshot = s[t + SNAPSHOT] = s[t + BEFORE]
+        old, snapshot = s[t + SNAPSHOT], s[t + BEFORE]
+        s[t + SNAPSHOT] = snapshot
         if self.mutate != "keep_unread_entries":
             for k in CELLS:
                 if s[t + SEEN + k] != NONE and not has_read(s, t, k):
                     s[t + SEEN + k] = visible(s, k, snapshot)
-        s[t + FLAGS] &= ~STALE
+        if not s[t + FLAGS] & TRIED:
+            s[t + FLAGS] &= ~STALE
+        elif snapshot != old:
+            s[t + FLAGS] &= ~TRIED
         require_one_moment(s, t, OPACITY)
         s[t] = s[t + RESUME]
         s[t + BEFORE] = s[t + AT] = s[t + RESUME] = NONE
@@ -276,18 +273,18 @@ class Commit(Model):
 
     def txn_commit(self, s: bytearray, t: int) -> None:
         if writes(s, t):
-            s[t] = OUTSIDE if self.outside else LOCKING
+            s[t] = OUTSIDE if self.outside and s[CLOCK] != s[t + SNAPSHOT] else LOCKING
             return
         require_one_moment(s, t, SERIALISABLE)
         s[t + LEFT] -= 1
-        self.forget(s, t)
+        forget(s, t)
 
     def check_outside__count(self, s: bytearray, t: int) -> None:
         if self.mutate != "count_after_check":
             s[t + BEFORE] = s[NOTED]
         s[t + AT] = X
         s[t] = OUTSIDE_CHECK
-        if self.next_entry(s, t) > N:
+        if next_entry(s, t) > N:
             s[t + BEFORE] = s[NOTED]
             s[t] = LOCKING
 
@@ -295,10 +292,10 @@ class Commit(Model):
         k = s[t + AT]
         if k <= N:
             if not self.unchanged(s, t, k):
-                self.forget(s, t)
+                forget(s, t)
                 return
             s[t + AT] += 1
-            if self.next_entry(s, t) <= N or s[t + BEFORE] == NONE:
+            if next_entry(s, t) <= N or s[t + BEFORE] == NONE:
                 return
         if s[t + BEFORE] == NONE:
             s[t + BEFORE] = s[NOTED]
@@ -314,7 +311,7 @@ class Commit(Model):
     def commit_locked(self, s: bytearray, t: int) -> None:
         if not (self.reads_valid(s, t) and self.targets_valid(s, t)):
             s[LOCK] = 0
-            self.forget(s, t)
+            forget(s, t)
             return
         self.settle_count(s, t)
         s[t + AT] = next(k for k in CELLS if s[t + PENDING + k])
@@ -323,14 +320,14 @@ class Commit(Model):
 
     def reads_valid(self, s: bytearray, t: int) -> bool:
         """check_reads, or check_recent: only the cells noted since the check outside."""
-        alone = s[CLOCK] == s[t + SNAPSHOT]
+        alone, before = s[CLOCK] == s[t + SNAPSHOT], s[t + BEFORE]
         if alone or self.snapshot_isolation or self.mutate == "skip_check":
             return True
         return all(
             self.unchanged(s, t, k)
             for k in CELLS
             if has_read(s, t, k)
-            and (not self.outside or s[RECENT + k] > s[t + BEFORE])
+            and (before == NONE or s[RECENT + k] > before)
             and (k != N or self.mutate != "count_unchecked")
         )
 
@@ -396,4 +393,4 @@ class Commit(Model):
     def lock_release(self, s: bytearray, t: int) -> None:
         s[LOCK] = 0
         s[t + LEFT] -= 1
-        self.forget(s, t)
+        forget(s, t)

@@ -5,13 +5,13 @@ from .commit_state import N, X, Y
 
 
 class CommitValues(Commit):
-    """Values change: increments, write skew, reads of both keys."""
+    """Values change: increments, write skew, reads of both keys, writes that change nothing."""
 
     name = "commit-values"
     outside = False
     menu = (
         (("view", X), ("view", Y)),
-        (("read", X), ("put", Y)),
+        (("same", X), ("put", Y)),
         (("read", Y), ("put", X)),
         (("read", X), ("put", X)),
     )
@@ -29,11 +29,11 @@ class CommitExtend(Commit):
 
 
 class CommitOutside(Commit):
-    """What was read is checked before the lock is taken; a write of what is there already."""
+    """What was read is checked before the lock is taken."""
 
     name = "commit-outside"
     menu = (
-        (("read", Y), ("same", X), ("put", Y)),
+        (("read", Y), ("put", Y)),
         (("put", X),),
     )
 
@@ -58,7 +58,7 @@ class CommitAbsent(Commit):
     outside = False
     present = ((False, False),)
     menu = (
-        (("put", Y), ("read", X), ("read", N)),
+        (("read", X), ("put", Y), ("read", N)),
         (("put", X),),
         (("delete", X),),
     )

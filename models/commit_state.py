@@ -1,6 +1,6 @@
 """The state of the commit's models, and what can be read off it."""
 
-from .checker.layout import Layout
+from .checker.layout import NONE, Layout
 from .checker.model import require
 
 ABSENT = 254
@@ -9,7 +9,9 @@ X, Y, N = CELLS = range(3)
 NAMES = ("x", "y", "n")
 NOTHING, PUT, DELETE = range(3)
 STALE = 8
-"""Bit of `flags`; the bits below say which cells were read."""
+"""Bit of `flags`: a newer version was passed over. The bits below say which cells were read."""
+TRIED = 16
+"""Bit of `flags`: the look-up has extended the snapshot, and it has not moved."""
 
 LAYOUT = Layout(
     "clock lock written[x y n] dead[x y] noted recent[x y n] count[8]",
@@ -52,6 +54,28 @@ def has_read(s: bytearray, t: int, k: int) -> bool:
 
 def writes(s: bytearray, t: int) -> bool:
     return bool(s[t + PENDING] or s[t + PENDING + 1])
+
+
+def forget(s: bytearray, t: int) -> None:
+    """End of an attempt: nothing seen, nothing written."""
+    s[t + SNAPSHOT : t + FLAGS] = bytes((NONE,)) * (FLAGS - SNAPSHOT)
+    s[t + FLAGS : t + LAYOUT.width] = bytes(LAYOUT.width - FLAGS)
+    s[t] = CHOOSE if s[t + LEFT] else FINISHED
+
+
+def extend(s: bytearray, t: int) -> None:
+    """Call txn_extend and come back to the action we are in."""
+    s[t + RESUME] = s[t]
+    s[t] = EXTEND
+
+
+def next_entry(s: bytearray, t: int) -> int:
+    """Move `at` to the next cell that was read; 3 at the end."""
+    k = s[t + AT]
+    while k <= N and not has_read(s, t, k):
+        k += 1
+    s[t + AT] = k
+    return k
 
 
 def holds_at(s: bytearray, t: int, moment: int) -> bool:

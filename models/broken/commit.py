@@ -21,11 +21,8 @@ MUTANTS = (
     Mutant(CommitAbsent, "extend_unchecked", "txn_extend checks no entry", OPACITY),
     Mutant(CommitAbsent, "register_after_check", "txn_extend reads the clock last", OPACITY),
     Mutant(CommitExtend, "keep_unread_entries", "txn_extend keeps what was looked up", OPACITY),
-    Mutant(
-        CommitOutside, "keep_unread_entries", "txn_put compares with the old value", SERIALISABLE
-    ),
-    Mutant(CommitOutside, "count_after_check", "check_outside reads the count last", SERIALISABLE),
-    Mutant(CommitOutside, "note_before_link", "a cell is noted, then linked", SERIALISABLE),
+    Mutant(CommitOutside, "count_after_check", "check_outside reads the count last", UPDATE),
+    Mutant(CommitOutside, "note_before_link", "a cell is noted, then linked", UPDATE),
     Mutant(
         CommitAbsent, "absent_by_value", "an absent key is valid while its head is dead", OPACITY
     ),

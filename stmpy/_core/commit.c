@@ -16,6 +16,7 @@
 #include "lock.h"
 #include "log.h"
 #include "stats.h"
+#include "trace.h"
 #include "variable.h"
 #include "wait.h"
 
@@ -75,9 +76,11 @@ static bool check_outside(struct txn *txn, uint64_t *before)
 {
     /* Pairs with note_recent: what it counts is linked, so this check sees it. */
     *before = load_acquire(&txn->store->region->recent_count);
+    TRACE(txn->slot, "check_outside.count", 0, *before);
     slot_read_begin(txn->store, txn->slot);
     bool unchanged = txn_reads_unchanged(txn);
     slot_read_end(txn->slot);
+    TRACE(txn->slot, "check_outside.check", 0, unchanged);
     return unchanged;
 }
 
@@ -143,6 +146,7 @@ static void settle_count(struct txn *txn, region_ref cell, struct version *versi
     memcpy(&change, version->payload, sizeof change);
     count += change;
     memcpy(version->payload, &count, sizeof count);
+    TRACE(txn->slot, "settle_count", 0, count);
 }
 
 static void link_version(struct txn *txn, struct pending pending, uint64_t ts)
@@ -172,6 +176,7 @@ static void link_version(struct txn *txn, struct pending pending, uint64_t ts)
         put_release(&cell->head, pending.version); /* Pairs with `visible` in txn.c. */
     if (flags & CELL_FRESH && !PLANTED(LIST_LAST))
         index_insert(store, pending.cell);
+    TRACE(txn->slot, "link_version", txn_cell_order(cell), ts);
 }
 
 static void note_recent(struct region *region, region_ref cell)
@@ -220,12 +225,14 @@ static void publish(struct txn *txn, struct wake_list *wakes)
         if (pending[i].cell != 0) {
             link_version(txn, pending[i], ts);
             note_recent(region, pending[i].cell);
+            TRACE(slot, "note_recent", 0, load_relaxed(&region->recent_count));
         }
     }
     mark_waiters(store, pending, count, wakes);
     if (PLANTED(LOG_BEFORE_CLOCK))
         wakes->followers = log_append(store, slot);
     put_release(&region->clock, ts); /* THE commit point.  Pairs with slot_register. */
+    TRACE(slot, "publish", 0, ts);
     txn->committed = ts;
     if (!PLANTED(LOG_BEFORE_CLOCK))
         wakes->followers = log_append(store, slot);
@@ -262,7 +269,9 @@ static enum stm_status commit_locked(struct txn *txn, bool checked, uint64_t bef
     bool alone = load_relaxed(&store->region->clock) == txn->snapshot;
     bool valid = alone || PLANTED(SKIP_VALIDATION) || txn->flags & (TXN_SNAPSHOT | TXN_SERIAL) ||
                  (checked ? check_recent(txn, before) : txn_reads_unchanged(txn));
-    if (!valid || !check_writes(txn)) {
+    valid = valid && check_writes(txn);
+    TRACE(txn->slot, "commit_locked", 0, valid);
+    if (!valid) {
         lock_release(store);
         txn->flags &= ~(uint32_t)TXN_SERIAL;
         return STM_CONFLICT;
@@ -276,6 +285,7 @@ static enum stm_status commit_locked(struct txn *txn, bool checked, uint64_t bef
     txn->snapshot = NO_SNAPSHOT;
     history_sweep_some(store, txn->slot);
     bool grow = index_crowded(store);
+    TRACE(txn->slot, "lock_release", 0, 0);
     lock_release(store);
     txn->flags &= ~(uint32_t)TXN_SERIAL;
     wait_wake(store, &wakes);
@@ -299,6 +309,7 @@ enum stm_status txn_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns
 {
     struct store *store = txn->store;
     if (load_relaxed(&txn->slot->pending_count) == 0) {
+        TRACE(txn->slot, "txn_commit", 0, 0);
         stats_count_commit(txn, 0);
         return STM_OK;
     }
@@ -310,11 +321,13 @@ enum stm_status txn_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns
     uint64_t before = 0;
     bool checked = txn->count > CHECK_INSIDE && !(txn->flags & TXN_SNAPSHOT) &&
                    load_relaxed(&store->region->clock) != txn->snapshot;
+    TRACE(txn->slot, "txn_commit", 0, checked);
     if (checked && !check_outside(txn, &before))
         return STM_CONFLICT;
     status = lock_to_commit(txn, may_sleep, deadline_ns);
     if (status != STM_OK)
         return status;
+    TRACE(txn->slot, "lock_acquire", 0, 0);
     if (log_followed(store) && load_relaxed(&txn->slot->log_first) == 0) {
         /* Somebody has begun to follow since: again, with a record. */
         lock_release(store);

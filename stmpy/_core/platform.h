@@ -25,7 +25,11 @@ typedef _Atomic uint64_t shared_u64;
 #include "platform_sim.h"
 #else
 #define SCALED(normal, simulated) (normal)
+#ifdef STMPY_PLANTS
+#include "plants.h"
+#else
 #define PLANTED(name) false
+#endif
 
 #define load_relaxed(p) atomic_load_explicit((p), memory_order_relaxed)
 #define load_acquire(p) atomic_load_explicit((p), memory_order_acquire)

@@ -11,6 +11,7 @@
 
 #include "bytes.h"
 #include "lock.h"
+#include "trace.h"
 
 #include <string.h>
 
@@ -31,6 +32,7 @@ void txn_begin(struct txn *txn, struct store *store, struct slot *slot, uint32_t
     }
     put_release(&slot->weak, (flags & TXN_SNAPSHOT) != 0); /* Likewise. */
     txn->snapshot = slot_register(store, slot);
+    TRACE(slot, "txn_begin", 0, txn->snapshot);
 }
 
 void txn_end(struct txn *txn)
@@ -154,6 +156,7 @@ enum stm_status txn_extend(struct txn *txn)
      * has changed, the old one is not needed any more. */
     uint64_t newest = PLANTED(EXTEND_UNREGISTERED) ? load_acquire(&txn->store->region->clock)
                                                    : slot_register(txn->store, txn->slot);
+    TRACE(txn->slot, "txn_extend.register", 0, newest);
     bool unchanged = true;
     slot_read_begin(txn->store, txn->slot);
     for (uint32_t i = 0; i < txn->count && unchanged; i++) {
@@ -167,6 +170,7 @@ enum stm_status txn_extend(struct txn *txn)
     slot_read_end(txn->slot);
     if (slot_evicted(txn->slot, old))
         return STM_TOO_OLD;
+    TRACE(txn->slot, "txn_extend", 0, unchanged);
     if (!unchanged)
         return conflict(txn, CONFLICT_EARLY);
     txn->snapshot = newest;
@@ -258,8 +262,10 @@ enum stm_status txn_lookup_entry(struct txn *txn, const struct key *key,
     if (txn->flags & TXN_READ_ONLY) {
         struct found found;
         status = find_visible(txn, key, &found);
-        if (status == STM_OK)
+        if (status == STM_OK) {
+            TRACE(txn->slot, "txn_lookup", key->order, trace_ts(txn->store, found.version));
             fill_value(live_or_null(txn, found.version), NULL, out);
+        }
         return status;
     }
     if (entry == NULL) {
@@ -277,6 +283,7 @@ enum stm_status txn_lookup_entry(struct txn *txn, const struct key *key,
     if (read && entry->pending == 0)
         entry->flags |= ENTRY_READ;
     txn->reads_own |= entry->pending != 0;
+    TRACE(txn->slot, read ? "txn_lookup" : "txn_find", key->order, trace_ts(txn->store, entry->seen));
     fill_value(txn_current(txn, entry), entry, out);
     return STM_OK;
 }

@@ -7,6 +7,8 @@
  */
 #include "txn.h"
 
+#include "trace.h"
+
 #include <string.h>
 
 /* The structure's entry; or only its version, if the transaction keeps no read set. */
@@ -31,8 +33,11 @@ static enum stm_status read_structure(struct txn *txn, region_ref variable, uint
         ref = load_acquire(&store_version(txn->store, ref)->prev); /* Pairs with prune. */
     }
     bool given_up = ref == 0 || slot_evicted(txn->slot, txn->snapshot);
-    if (!given_up)
+    if (!given_up) {
         memcpy(count, store_version(txn->store, ref)->payload, sizeof *count);
+        TRACE(txn->slot, "txn_lookup", txn_cell_order(store_cell(txn->store, cell)),
+              load_relaxed(&store_version(txn->store, ref)->ts));
+    }
     slot_read_end(txn->slot);
     return given_up ? STM_TOO_OLD : STM_OK;
 }
