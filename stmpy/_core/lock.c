@@ -5,9 +5,11 @@
  *
  * Invariant: who sets the word from free to its own name owns the lock until it stores
  * free.  A waiter sets the waiters bit before it sleeps and whoever releases looks at the
- * bit in the same exchange, so nobody sleeps on a free lock.  A dead owner is found by its
- * process; only the waiter whose compare-and-swap replaces that very name takes over, and
- * the generation keeps a slot that was claimed anew from looking like its dead predecessor.
+ * bit in the same exchange, so nobody sleeps on a free lock: one sleeper is woken, and
+ * takes the lock with the bit, or sets it anew, or wakes the next one as it gives up.  A
+ * dead owner is found by its process; only the waiter whose compare-and-swap replaces that
+ * very name takes over, and the generation keeps a slot that was claimed anew from looking
+ * like its dead predecessor.
  * What the dead owner left is repaired under the lock before anybody uses it.
  */
 #include "lock.h"
@@ -128,10 +130,19 @@ static void announce(struct store *store, struct slot *slot)
         cas_acq_rel(&store->region->urgent, &expected, slot_number(store, slot) + 1);
 }
 
+/* Who leaves without the lock has perhaps used up the wake-up that another sleeper needs. */
+static enum stm_status give_up(struct store *store, bool slept, enum stm_status status)
+{
+    if (slept && !PLANTED(KEEP_WAKE_UP))
+        platform_futex_wake(&store->region->lock, 1);
+    return status;
+}
+
 static enum stm_status acquire(struct store *store, struct slot *slot, uint64_t deadline_ns,
                                bool urgently)
 {
     uint32_t mine = lock_name(store, slot);
+    bool slept = false;
     for (;;) {
         if (urgently)
             announce(store, slot);
@@ -140,19 +151,21 @@ static enum stm_status acquire(struct store *store, struct slot *slot, uint64_t 
             return STM_OK;
         uint64_t now = platform_now_ns();
         if (now >= deadline_ns)
-            return STM_TIMED_OUT;
+            return give_up(store, slept, STM_TIMED_OUT);
         enum platform_wait woken = passing ? wait_to_pass(store, slot, nap(now, deadline_ns))
                                            : wait_for_owner(store, nap(now, deadline_ns));
         /* Others may sleep as we did, so from now on we own the lock with the bit set. */
         mine |= LOCK_WAITERS;
+        slept = true;
         if (woken == PLATFORM_INTERRUPTED)
-            return STM_INTERRUPTED;
+            return give_up(store, slept, STM_INTERRUPTED);
         if (woken == PLATFORM_TIMED_OUT) {
             forget_dead_urgent(store);
             /* A signal may have come to another thread: the caller looks now and then. */
             if (take_over(store, slot, load_relaxed(&store->region->lock)))
                 return STM_OK;
-            return platform_now_ns() < deadline_ns ? STM_INTERRUPTED : STM_TIMED_OUT;
+            bool over = platform_now_ns() >= deadline_ns;
+            return give_up(store, slept, over ? STM_TIMED_OUT : STM_INTERRUPTED);
         }
     }
 }
