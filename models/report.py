@@ -10,10 +10,19 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from .broken import Mutant
+from .checker.liveness import check
 from .checker.model import Model
 from .checker.search import Outcome, explore
 
-PROTOCOLS = {"commit": "commit_cases", "reclaim": "reclaim_cases", "bury": "bury"}
+PROTOCOLS = {
+    "commit": "commit_cases",
+    "reclaim": "reclaim_cases",
+    "bury": "bury",
+    "park": "park",
+    "waiters": "waiters",
+    "recovery": "recovery",
+    "serial": "serial",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +98,4 @@ def _check(work: tuple[type[Model], Mutant | None, bool]) -> Row:
     model = kind("" if mutant is None else mutant.switch)
     if quick:
         model.transactions = 1
-    return Row(kind, mutant, explore(model))
+    return Row(kind, mutant, check(model) if model.eventually() else explore(model))

@@ -5,7 +5,17 @@ from collections import deque
 from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import dataclass
 
-from .model import Model
+from .model import Broken, Model, Step
+from .search import DEADLOCK
+
+
+class Unsafe(Exception):
+    """A property that must hold in every state, or at every step, does not."""
+
+    def __init__(self, prop: str, path: list[bytes], seen: int, *, in_action: bool = False) -> None:
+        super().__init__(prop)
+        self.prop, self.path, self.in_action = prop, path, in_action
+        self.seen = seen  # how many states were reached before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,34 +125,66 @@ def _close(open_: list[int], is_open: set[int], root: int) -> set[int]:
 
 
 def build(model: Model) -> Graph:
-    """Explore the model and keep its steps."""
-    numbers: dict[bytes, int] = {}
-    states: list[bytes] = []
-    parents = array("l")
-    successors: list[tuple[tuple[int, int], ...]] = []
-    groups: dict[tuple[str, bool], int] = {}
-    group_of: dict[tuple[str, int], int] = {}
-    transitions = 0
-    for state in model.initial():
-        numbers[state] = len(states)
-        states.append(state)
-        parents.append(-1)
-    here = 0
-    while here < len(states):
-        following = []
-        for name, thread, state in model.steps(states[here]):
-            number = numbers.setdefault(state, len(states))
-            if number == len(states):
-                states.append(state)
-                parents.append(here)
-            group = group_of.get((name, thread))
-            if group is None:
-                group = group_of[name, thread] = _group(model, groups, name, thread)
-            following.append((number, group))
-        transitions += len(following)
-        successors.append(tuple(following))
-        here += 1
-    return Graph(states, parents, successors, list(groups), transitions)
+    """Explore the model and keep its steps; raises `Unsafe` at the first fault of another kind."""
+    return _Builder(model).run()
+
+
+class _Builder:
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.numbers: dict[bytes, int] = {}
+        self.states: list[bytes] = []
+        self.parents = array("l")
+        self.groups: dict[tuple[str, bool], int] = {}
+        self.group_of: dict[tuple[str, int], int] = {}
+
+    def run(self) -> Graph:
+        successors: list[tuple[tuple[int, int], ...]] = []
+        transitions = 0
+        for state in self.model.initial():
+            self.number(state, -1)
+        while len(successors) < len(self.states):
+            here = len(successors)
+            steps = self.steps(here)
+            successors.append(
+                tuple(
+                    (self.number(state, here), self.group(name, thread))
+                    for name, thread, state in steps
+                )
+            )
+            transitions += len(steps)
+        return Graph(self.states, self.parents, successors, list(self.groups), transitions)
+
+    def number(self, state: bytes, parent: int) -> int:
+        number = self.numbers.setdefault(state, len(self.states))
+        if number == len(self.states):
+            self.states.append(state)
+            self.parents.append(parent)
+            if prop := self.model.broken(state):
+                raise self.unsafe(prop, number)
+        return number
+
+    def steps(self, here: int) -> list[Step]:
+        try:
+            steps = self.model.steps(self.states[here])
+        except Broken as fault:
+            raise self.unsafe(fault.prop, here, in_action=True) from None
+        if not steps and not self.model.done(self.states[here]):
+            raise self.unsafe(DEADLOCK, here)
+        return steps
+
+    def unsafe(self, prop: str, state: int, *, in_action: bool = False) -> Unsafe:
+        path = []
+        while state >= 0:
+            path.append(self.states[state])
+            state = self.parents[state]
+        return Unsafe(prop, path[::-1], len(self.states), in_action=in_action)
+
+    def group(self, name: str, thread: int) -> int:
+        group = self.group_of.get((name, thread))
+        if group is None:
+            group = self.group_of[name, thread] = _group(self.model, self.groups, name, thread)
+        return group
 
 
 def _group(model: Model, groups: dict[tuple[str, bool], int], name: str, thread: int) -> int:

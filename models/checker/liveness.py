@@ -2,32 +2,42 @@
 
 Keep the states that can be reached from one where `when` holds without passing through `goal`, and
 look for a strongly connected component in which a fair run can stay (Lichtenstein and Pnueli,
-1985).  A run is fair when no thread that can always move stands still for ever (weak fairness), and
-when an action named in `Model.strong` that becomes possible again and again is taken again and
-again (strong fairness).  Actions named in `Model.unfair` are owed nothing.
+1985), or a state where nothing need happen any more.  A run is fair when no thread that can always
+move stands still for ever (weak fairness), and when an action named in `Model.strong` that becomes
+possible again and again is taken again and again (strong fairness).  Actions named in
+`Model.unfair` are owed nothing.
 """
 
 import time
 from dataclasses import replace
 from functools import partial
 
-from .graph import Graph, build
+from .graph import Graph, Unsafe, build
 from .model import Eventually, Model
 from .search import Outcome, collector_paused
 from .trace import Trace, replay
 
 
 def check(model: Model) -> Outcome:
-    """Check every `Eventually` of the model over all fair runs."""
+    """Check every `Eventually` of the model over all fair runs, and whatever `explore` checks."""
     begun = time.perf_counter()
-    fault = None
     with collector_paused():
-        graph = build(model)
-        for wanted in model.eventually():
-            fault = fault or _refute(model, graph, wanted)
+        try:
+            graph = build(model)
+        except Unsafe as unsafe:
+            path, prop = unsafe.path, unsafe.prop
+            run = replay(model, path, prop, canonical=_same, in_action=unsafe.in_action)
+            return Outcome(unsafe.seen, 0, len(run), time.perf_counter() - begun, run)
+        faults = (_refute(model, graph, wanted) for wanted in model.eventually())
+        fault = next((found for found in faults if found), None)
     depth = len(graph.path_to(len(graph.states) - 1)) - 1
     seconds = time.perf_counter() - begun
     return Outcome(len(graph.states), graph.transitions, depth, seconds, fault)
+
+
+def _same(state: bytes) -> bytes:
+    """No symmetry reduction: each state stands for itself."""
+    return state
 
 
 def _refute(model: Model, graph: Graph, wanted: Eventually) -> Trace | None:
@@ -36,7 +46,7 @@ def _refute(model: Model, graph: Graph, wanted: Eventually) -> Trace | None:
     waiting = [i for i in missing if wanted.when(states[i])]
     inside = graph.closure(waiting, lambda i: i not in missing)
     # States are numbered breadth-first, so the smallest number is nearest to the beginning.
-    stuck = [i for i in inside if not graph.successors[i]]
+    stuck = [i for i in inside if all(group < 0 for _, group in graph.successors[i])]
     if stuck:
         return _trace(model, graph, wanted, (waiting, missing), [min(stuck)])
     fair = [part for c in graph.components(inside) for part in _fair_parts(graph, c)]
@@ -110,5 +120,5 @@ def _trace(
         entry = graph.walk(waiting, missing, lambda j, g: j == first)
     path = graph.path_to(entry[0]) + entry[1:]
     run = [graph.states[i] for i in path + tour[1:]]
-    trace = replay(model, run, wanted.name, canonical=lambda state: state)
+    trace = replay(model, run, wanted.name, canonical=_same)
     return replace(trace, loop=len(path) - 1)

@@ -133,7 +133,7 @@ static void announce(struct store *store, struct slot *slot)
 /* Who leaves without the lock has perhaps used up the wake-up that another sleeper needs. */
 static enum stm_status give_up(struct store *store, bool slept, enum stm_status status)
 {
-    if (slept && !PLANTED(KEEP_WAKE_UP))
+    if (slept)
         platform_futex_wake(&store->region->lock, 1);
     return status;
 }

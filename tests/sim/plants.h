@@ -33,7 +33,6 @@
     X(KEEP_DIRTY, "recovery queues every cell anew and keeps the old queues as well")        \
     X(NO_WAITERS_BIT, "a sleeper does not say that it sleeps on the lock")                   \
     X(WAKE_ONE, "the first sleeper is woken though it lets an urgent one pass")              \
-    X(KEEP_WAKE_UP, "who was woken and gives up leaves the other sleepers of the lock asleep") \
     X(PARK_UNCHECKED, "a block parks without checking what it has read")                     \
     X(FORGET_LINKING, "recovery does not undo a commit that was cut off")                    \
     X(CLEAR_LINKING_FIRST, "recovery is over before it has begun: its own death loses the rest") \
