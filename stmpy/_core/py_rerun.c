@@ -63,8 +63,9 @@ int rerun_enter(struct thread_context *context)
     block->site = site;
     if (state->tool == TOOL_NONE && site->suspends)
         return refuse_suspension(context);
-    /* Within a trace function or another tool's callback no event would come. */
-    if (!site->rerunnable || thread->tracing != 0)
+    /* Within a trace function or another tool's callback no event would come, nor without a
+     * tool, which is given back when the interpreter ends. */
+    if (!site->rerunnable || thread->tracing != 0 || state->tool < 0)
         return 0;
     return site->saves ? save_names(context, site) : 1;
 }
@@ -149,7 +150,16 @@ static PyObject *on_yield(PyObject *module, PyObject *const *args, Py_ssize_t co
     Py_RETURN_NONE;
 }
 
+static PyObject *release_tool(PyObject *module, PyObject *unused)
+{
+    (void)unused;
+    if (sites_release_tool(module_state_of(module)) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 PyMethodDef rerun_methods[] = {
+    {"_release_tool", release_tool, METH_NOARGS, NULL},
     {"_on_line", (PyCFunction)(void (*)(void))on_line, METH_FASTCALL, NULL},
     {"_on_yield", (PyCFunction)(void (*)(void))on_yield, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},

@@ -48,21 +48,28 @@ static int import_attribute(const char *module, const char *name, PyObject **out
     return 0;
 }
 
-static int register_callback(struct module_state *state, int tool, PyObject *module,
-                             const char *event, const char *function)
+static int set_callback(struct module_state *state, int tool, const char *event,
+                        PyObject *callback)
 {
     PyObject *events = PyObject_GetAttrString(state->monitoring, "events");
     PyObject *number = events == NULL ? NULL : PyObject_GetAttrString(events, event);
-    PyObject *callback = PyObject_GetAttrString(module, function);
     PyObject *result = NULL;
-    if (number != NULL && callback != NULL)
+    if (number != NULL)
         result = PyObject_CallMethod(state->monitoring, "register_callback", "iOO", tool, number,
                                      callback);
     Py_XDECREF(events);
     Py_XDECREF(number);
-    Py_XDECREF(callback);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
+}
+
+static int register_callback(struct module_state *state, int tool, PyObject *module,
+                             const char *event, const char *function)
+{
+    PyObject *callback = PyObject_GetAttrString(module, function);
+    int result = callback == NULL ? -1 : set_callback(state, tool, event, callback);
+    Py_XDECREF(callback);
+    return result;
 }
 
 /* Takes the first free tool id, those without a customary owner first. */
@@ -83,6 +90,37 @@ static int take_tool(struct module_state *state)
     return TOOL_NONE;
 }
 
+/* The callbacks keep this module, and through it all that it uses, beyond the last look of the
+ * garbage collector, so that a closed interpreter would give none of its memory back. */
+static int release_at_exit(PyObject *native)
+{
+    PyObject *atexit = PyImport_ImportModule("atexit");
+    PyObject *release = PyObject_GetAttrString(native, "_release_tool");
+    PyObject *result = NULL;
+    if (atexit != NULL && release != NULL)
+        result = PyObject_CallMethod(atexit, "register", "O", release);
+    Py_XDECREF(atexit);
+    Py_XDECREF(release);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+int sites_release_tool(struct module_state *state)
+{
+    static const char *const events[] = {"LINE", "PY_YIELD"};
+    int tool = state->tool;
+    state->tool = TOOL_NONE;
+    if (tool < 0)
+        return 0;
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+        if (set_callback(state, tool, events[i], Py_None) < 0)
+            return -1;
+    }
+    PyObject *result = PyObject_CallMethod(state->monitoring, "free_tool_id", "i", tool);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
 /* Several threads may come here at once, as importing lets others run.  Nothing in here does,
  * so that one takes a tool, and the others find it with its callbacks in place. */
 static int set_up_tool(struct module_state *state, PyObject *native)
@@ -98,7 +136,8 @@ static int set_up_tool(struct module_state *state, PyObject *native)
         return -1;
     if (tool != TOOL_NONE &&
         (register_callback(state, tool, native, "LINE", "_on_line") < 0 ||
-         register_callback(state, tool, native, "PY_YIELD", "_on_yield") < 0))
+         register_callback(state, tool, native, "PY_YIELD", "_on_yield") < 0 ||
+         release_at_exit(native) < 0))
         return -1;
     state->tool = tool;
     return 0;

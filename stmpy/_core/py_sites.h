@@ -32,6 +32,9 @@ const struct exit_point *sites_exit(const struct site *site, int offset);
 /* True if the offset is an exit of any site of the code object. */
 bool sites_any_exit(struct module_state *state, PyObject *code, int offset);
 
+/* Gives the monitoring tool back: blocks are serial from here on.  0, or -1 with an exception. */
+int sites_release_tool(struct module_state *state);
+
 /* A field of the site's analysis; Borrowed, NULL with an exception. */
 PyObject *sites_field(const struct site *site, const char *name);
 

@@ -170,8 +170,6 @@ def test_blocks(work: str, in_process: Run) -> None:
     """)
 
 
-# Open: memory grows with each interpreter; whose it is, ours or CPython's, is not found yet.
-@pytest.mark.xfail(reason="memory grows with each closed interpreter", strict=False)
 def test_interpreters(in_process: Run) -> None:
     """An interpreter that is closed gives all back that it used."""
     in_process(f"""
