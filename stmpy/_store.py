@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 from stmpy import _native
 from stmpy.errors import StoreClosed
 from stmpy.statistics import Stats
-from stmpy.statistics._counters import from_counters
+from stmpy.statistics._gather import gather
+from stmpy.statistics._image import Image
 
 if TYPE_CHECKING:
     from stmpy._var import TRef, TVar
@@ -81,7 +82,7 @@ class Store(_native.Store):
 
     def stats(self) -> Stats:
         """What happened on this store so far, in every thread, interpreter and process."""
-        return from_counters(self._stats(), self.name, self.closed)
+        return gather(Image.of_file(self._file), os.getpid())
 
 
 def open(

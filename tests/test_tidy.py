@@ -111,7 +111,11 @@ def fields(text: str) -> tuple[set[str], set[str]]:
     return set(re.findall(shared, code)), plain
 
 
-HEADERS = "".join(path.read_text() for path in (ROOT / "stmpy/_core").glob("*.h"))
+HEADERS = "".join(
+    path.read_text()
+    for folder in ("stmpy/_core", "tests/c", "tests/sim")
+    for path in (ROOT / folder).glob("*.h")
+)
 
 
 def shared_fields_go_through_platform_h(name: str, text: str) -> Iterator[Finding]:

@@ -138,8 +138,8 @@ static enum stm_status give_up(struct store *store, bool slept, enum stm_status 
     return status;
 }
 
-static enum stm_status acquire(struct store *store, struct slot *slot, uint64_t deadline_ns,
-                               bool urgently)
+static enum stm_status acquire_shown(struct store *store, struct slot *slot,
+                                     uint64_t deadline_ns, bool urgently)
 {
     uint32_t mine = lock_name(store, slot);
     bool slept = false;
@@ -168,6 +168,15 @@ static enum stm_status acquire(struct store *store, struct slot *slot, uint64_t 
             return give_up(store, slept, over ? STM_TIMED_OUT : STM_INTERRUPTED);
         }
     }
+}
+
+static enum stm_status acquire(struct store *store, struct slot *slot, uint64_t deadline_ns,
+                               bool urgently)
+{
+    show_relaxed(&slot->sleep, SLEEP_LOCK);
+    enum stm_status status = acquire_shown(store, slot, deadline_ns, urgently);
+    show_relaxed(&slot->sleep, SLEEP_NOT);
+    return status;
 }
 
 enum stm_status lock_acquire(struct store *store, struct slot *slot, uint64_t deadline_ns)

@@ -1,7 +1,7 @@
 /* platform.c - Linux under platform.h.  A simulation has a file of its own instead.
  *
- * Invariant: nothing here keeps state, so any thread of any process may call it at
- * any moment, also between fork and exec.
+ * Invariant: nothing here keeps state that changes, so any thread of any process may call
+ * it at any moment, also between fork and exec.
  */
 #include "platform.h"
 
@@ -37,6 +37,26 @@ uint64_t platform_now_ns(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t loaded_ticks, loaded_ns; /* Immutable once the library is loaded */
+
+__attribute__((constructor)) static void note_load(void)
+{
+    loaded_ns = platform_now_ns();
+    loaded_ticks = platform_ticks();
+}
+
+#define SCALE_NS 1000000u /* shorter than this, the time between two readings counts too much */
+
+uint64_t platform_tick_scale(void)
+{
+    uint64_t ns, ticks;
+    do {
+        ns = platform_now_ns() - loaded_ns;
+        ticks = platform_ticks() - loaded_ticks;
+    } while (ns < SCALE_NS);
+    return ticks == 0 ? 0 : (uint64_t)(((unsigned __int128)ns << 32) / ticks);
 }
 
 uint32_t platform_process_id(void)

@@ -10,6 +10,7 @@
 
 #include "py_block.h"
 #include "py_errors.h"
+#include "py_names.h"
 #include "py_rerun.h"
 
 
@@ -120,6 +121,7 @@ static int enter_outermost(struct atomic *self, struct thread_context *context)
         return -1;
     if (!again && !(options.txn_flags & TXN_READ_ONLY))
         options.txn_flags |= TXN_SERIAL;
+    options.site = names_of_with(context, options.store, self->label);
     if (block_open(context, &options, self) < 0) {
         context->block.site = NULL;
         Py_CLEAR(context->block.saved);

@@ -130,13 +130,17 @@ static int start_attempt(struct thread_context *context)
     struct slot *slot = thread_slot(context, block->options.store);
     if (slot == NULL || check_open(context) < 0 || pass_begin(context) < 0)
         return -1;
-    uint32_t flags = block->options.txn_flags;
+    uint32_t flags = block->options.txn_flags, shown = block->attempt + 1;
+    context->txn.site = block->options.site;
     bool lost_often = block->losses >= SERIAL_AFTER && !(flags & TXN_READ_ONLY);
     if (lost_often || flags & TXN_SERIAL) {
         flags |= TXN_SERIAL;
-        if (lock_for_serial(context, slot) < 0)
-            return -1;
-        bump_relaxed(&slot->stats.serial, 1);
+        shown |= ATTEMPT_SERIAL;
+    }
+    stats_begin(&context->txn, block->options.store, slot, shown);
+    if (flags & TXN_SERIAL && lock_for_serial(context, slot) < 0) {
+        stats_leave(slot);
+        return -1;
     }
     block->attempt++;
     block->doomed = block->committed = block->retrying = block->parked = false;
@@ -145,8 +149,9 @@ static int start_attempt(struct thread_context *context)
     Py_CLEAR(block->on_abort);
     block->marked = 0;
     context->attempts_begun++;
-    context->txn.site = 0;
     txn_begin(&context->txn, block->options.store, slot, flags);
+    if (flags & TXN_SERIAL)
+        bump_relaxed(&context->txn.counters->serial, 1);
     return 0;
 }
 
@@ -203,6 +208,7 @@ enum block_outcome block_commit(struct thread_context *context)
         return BLOCK_CONFLICT;
     if (check_open(context) < 0 || block_flush(context) < 0 || invariants_check(context) < 0)
         return block->doomed ? (PyErr_Clear(), BLOCK_CONFLICT) : BLOCK_ERROR;
+    uint64_t began = stats_time_commit(&context->txn);
     enum stm_status status = finish(context);
     if (status == STM_STORE_FULL) {
         block_relieve(context);
@@ -210,7 +216,7 @@ enum block_outcome block_commit(struct thread_context *context)
     }
     if (status == STM_OK) {
         block->committed = true;
-        stats_count_attempts(context->txn.slot, block->attempt);
+        stats_count_block(&context->txn, block->attempt, began);
         return BLOCK_COMMITTED;
     }
     if (status == STM_CONFLICT) {
@@ -282,8 +288,9 @@ int block_close(struct thread_context *context)
     struct block *block = &context->block;
     PyObject *raised = PyErr_GetRaisedException();
     bool committed = block->committed, parked = block->parked;
-    if (!committed && !parked && context->txn.slot != NULL)
-        bump_relaxed(&context->txn.slot->stats.aborts, 1);
+    if (!committed && !parked)
+        bump_relaxed(&context->txn.counters->aborts, 1);
+    stats_leave(context->txn.slot);
     block_forget_levels(context, 0);
     PyObject *saved = block->saved, *error = block->error;
     PyObject *hooks = committed ? block->on_commit : block->on_abort;

@@ -6,6 +6,7 @@
 #include "py_atomic.h"
 #include "py_block.h"
 #include "py_errors.h"
+#include "py_names.h"
 
 #include <structmember.h>
 
@@ -17,6 +18,7 @@ struct call {
     struct hub *hub;        /* Borrowed, or NULL: see call_on_hub */
     bool observes;
     region_ref *waiter;     /* where the one that was left with the hub is put */
+    shared_u64 *number;     /* Borrowed: where that of its name is remembered, or NULL */
 };
 
 /* In the child of a fork that was made in the block: the block is the parent's. */
@@ -118,6 +120,8 @@ static PyObject *call_block(struct module_state *state, struct atomic *options,
     context->block.site = NULL;
     context->block.frame = NULL;
     context->block.saved = NULL;
+    block.site = names_of_call(context, block.store, options == NULL ? NULL : options->label,
+                               call->function, call->number);
     if (block_open(context, &block, NULL) < 0)
         return NULL;
     PyObject *result = NULL;
@@ -206,6 +210,7 @@ struct function {
     vectorcallfunc vectorcall;
     struct atomic *options; /* Owned */
     PyObject *wrapped;      /* Owned */
+    shared_u64 number;      /* of its name: see py_names.c */
     PyObject *dict;         /* Owned: __name__, __doc__ and so on, as functools puts them */
 };
 
@@ -215,7 +220,8 @@ static PyObject *function_vectorcall(struct function *self, PyObject *const *arg
     struct call call = {.function = self->wrapped,
                         .args = args,
                         .nargsf = nargsf & ~PY_VECTORCALL_ARGUMENTS_OFFSET,
-                        .names = names};
+                        .names = names,
+                        .number = &self->number};
     return call_block(self->options->state, self->options, NULL, &call);
 }
 

@@ -143,7 +143,8 @@ static int module_exec(PyObject *module)
         PyModule_AddFunctions(module, rerun_methods) < 0 ||
         PyModule_AddFunctions(module, call_methods) < 0 ||
         PyModule_AddFunctions(module, wait_methods) < 0 ||
-        PyModule_AddFunctions(module, invariants_methods) < 0)
+        PyModule_AddFunctions(module, invariants_methods) < 0 ||
+        PyModule_AddFunctions(module, stats_methods) < 0)
         return -1;
     return 0;
 }

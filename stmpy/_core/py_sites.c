@@ -8,7 +8,8 @@
 
 /* What a code object keeps; setting a second one would free the first. */
 struct code_sites {
-    struct site *first; /* Owned */
+    struct site *first;     /* Owned */
+    shared_u64 call_number; /* of the name of blocks that are calls */
 };
 
 static PyObject *borrow_field(PyObject *analysis, const char *name)
@@ -248,6 +249,12 @@ static struct code_sites *sites_of(struct module_state *state, PyObject *code)
         return NULL;
     }
     return sites;
+}
+
+shared_u64 *sites_call_number(struct module_state *state, PyObject *code)
+{
+    struct code_sites *sites = sites_of(state, code);
+    return sites == NULL ? NULL : &sites->call_number;
 }
 
 static struct site *analyse(struct module_state *state, PyObject *code, int offset,

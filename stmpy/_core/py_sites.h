@@ -17,6 +17,7 @@ struct site {
     bool saves;            /* names must be put back before a re-run */
     bool suspends;         /* the body may yield or await */
     int handler;           /* offset of the exception handler, or -1 */
+    shared_u64 number;     /* of its name: see py_names.c */
     PyObject *analysis;    /* Owned: stmpy._sites.Site */
     Py_ssize_t exits;
     struct exit_point exit[];
@@ -34,6 +35,9 @@ bool sites_any_exit(struct module_state *state, PyObject *code, int offset);
 
 /* Gives the monitoring tool back: blocks are serial from here on.  0, or -1 with an exception. */
 int sites_release_tool(struct module_state *state);
+
+/* Where the number of the code's name is remembered, for calls of it; NULL with an exception. */
+shared_u64 *sites_call_number(struct module_state *state, PyObject *code);
 
 /* A field of the site's analysis; Borrowed, NULL with an exception. */
 PyObject *sites_field(const struct site *site, const char *name);

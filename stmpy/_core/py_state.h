@@ -61,6 +61,7 @@ extern PyMethodDef rerun_methods[];
 extern PyMethodDef call_methods[];
 extern PyMethodDef wait_methods[];
 extern PyMethodDef invariants_methods[];
+extern PyMethodDef stats_methods[];
 
 /* store.run(fn, ...): as the module's run, on this store. */
 PyObject *call_run(struct module_state *state, PyObject *store, PyObject *const *args,
@@ -72,9 +73,6 @@ PyObject *call_refuse_child(struct module_state *state, PyObject *result);
 /* Calls a function of the module in a block of its own on the default store. */
 PyObject *call_in_block(struct module_state *state, PyObject *module, const char *name,
                         PyObject *const *args, Py_ssize_t count);
-
-/* What stats() is made from, as a dict. */
-PyObject *stats_as_dict(struct module_state *state, struct store *store);
 
 /* The default store of the process, made when it is first asked for.  Borrowed. */
 PyObject *store_default(struct module_state *state);

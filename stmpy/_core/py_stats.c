@@ -1,99 +1,74 @@
-/* py_stats.c - the counters of a store as Python objects.
+/* py_stats.c - where things are in a region, for stmpy.statistics, which reads them.
+ *
+ * The reader is Python, so that no damaged region can crash it; what it knows of the layout
+ * comes from here, so that the two can't disagree.
  */
-#include "py_errors.h"
-#include "py_var.h"
+#include "py_state.h"
 #include "stats.h"
 
-static PyObject *list_of(const uint64_t *numbers, unsigned count)
+struct place {
+    const char *name;
+    size_t value;
+};
+
+#define REGION(field) {"region." #field, offsetof(struct region, field)}
+#define SLOT(field) {"slot." #field, offsetof(struct slot, field)}
+#define COUNTED(field) \
+    {"slot." #field, offsetof(struct slot, stats) + offsetof(struct slot_stats, field)}
+#define SITE(field) {"site." #field, offsetof(struct site_stats, field)}
+#define HEAT(field) {"heat." #field, offsetof(struct heat, field)}
+#define NAME(field) {"name." #field, offsetof(struct site_name, field)}
+#define BYTES(type) {#type, sizeof(struct type)}
+#define NUMBER(name) {#name, name}
+
+static const struct place places[] = {
+    NUMBER(REGION_MAGIC), NUMBER(REGION_LAYOUT), NUMBER(REGION_SLOTS), NUMBER(REGION_SITES),
+    NUMBER(SLOT_SITES), NUMBER(HEAT_ENTRIES), NUMBER(HISTOGRAM_BUCKETS), NUMBER(TIME_BUCKETS),
+    NUMBER(STAT_REASONS), NUMBER(KEY_WORDS), NUMBER(ATTEMPT_SERIAL), NUMBER(SLEEP_LOCK),
+    NUMBER(SLEEP_CHANGE), NUMBER(SITE_TEXT), NUMBER(STATS_TIMED),
+    BYTES(region), BYTES(slot), BYTES(site_stats), BYTES(heat), BYTES(site_name),
+    REGION(magic), REGION(layout), REGION(slot_bytes), REGION(bytes), REGION(history_limit),
+    REGION(id), REGION(name), REGION(opened_ns), REGION(tick_scale), REGION(clock), REGION(lock),
+    REGION(slots_used), REGION(closed), REGION(linking), REGION(history_bytes), REGION(sites),
+    {"region.retired_bytes", offsetof(struct region, arena) + offsetof(struct arena, retired_bytes)},
+    SLOT(owner), SLOT(interpreter), SLOT(thread), SLOT(snapshot), SLOT(attempt), SLOT(started),
+    SLOT(site), SLOT(sleep), SLOT(waits_for_keys), SLOT(stats), SLOT(keys), SLOT(pairs),
+    SLOT(waits_for), SLOT(sites),
+    COUNTED(allocated_bytes),
+    COUNTED(read_set), COUNTED(write_set),
+    SITE(site), SITE(commits), SITE(read_only_commits), SITE(attempts), SITE(aborts),
+    SITE(serial), SITE(waits), SITE(conflicts), SITE(wasted_ns), SITE(commit_ns_sum),
+    SITE(block_ns_sum), SITE(commit_ns), SITE(block_ns),
+    HEAT(turn), HEAT(winner), HEAT(loser), HEAT(key), HEAT(count), HEAT(cost_ns),
+    NAME(ready), NAME(length), NAME(text),
+    {"variable.name_length", offsetof(struct variable, name_length)},
+    {"variable.name", offsetof(struct variable, name)},
+};
+
+static PyObject *layout(PyObject *module, PyObject *unused)
 {
-    PyObject *list = PyList_New(count);
-    for (unsigned i = 0; list != NULL && i < count; i++) {
-        PyObject *number = PyLong_FromUnsignedLongLong(numbers[i]);
-        if (number == NULL)
-            Py_CLEAR(list);
-        else
-            PyList_SET_ITEM(list, i, number);
+    (void)module;
+    (void)unused;
+    PyObject *dict = PyDict_New();
+    for (size_t i = 0; dict != NULL && i < sizeof places / sizeof places[0]; i++) {
+        PyObject *value = PyLong_FromSize_t(places[i].value);
+        if (value == NULL || PyDict_SetItemString(dict, places[i].name, value) < 0)
+            Py_CLEAR(dict);
+        Py_XDECREF(value);
     }
-    return list;
+    return dict;
 }
 
-/* (variable, key or its first bytes, kind of variable, conflicts) */
-static PyObject *describe_heat(struct module_state *state, struct store *store,
-                               const struct stats_heat *heat)
+static PyObject *clocks(PyObject *module, PyObject *unused)
 {
-    const struct variable *variable = store_variable(store, heat->variable);
-    PyObject *key;
-    if (heat->length == 0)
-        key = Py_NewRef(Py_None);
-    else if (heat->length <= sizeof heat->key)
-        key = values_decode(&state->values, heat->key, heat->length);
-    else
-        key = PyBytes_FromStringAndSize((const char *)heat->key, sizeof heat->key);
-    if (key == NULL)
-        return NULL;
-    return Py_BuildValue("(s#NIK)", (const char *)variable->name,
-                         (Py_ssize_t)variable->name_length, key, variable->kind,
-                         (unsigned long long)heat->count);
+    (void)module;
+    (void)unused;
+    return Py_BuildValue("(KK)", (unsigned long long)platform_now_ns(),
+                         (unsigned long long)platform_ticks());
 }
 
-static PyObject *list_heat(struct module_state *state, struct store *store)
-{
-    PyObject *list = PyList_New(0);
-    uint32_t slots = load_acquire(&store->region->slots_used); /* Pairs with slot_claim. */
-    for (uint32_t i = 0; list != NULL && i < slots * HEAT_ENTRIES; i++) {
-        struct stats_heat heat;
-        if (!stats_read_heat(store, i / HEAT_ENTRIES, i % HEAT_ENTRIES, &heat))
-            continue;
-        PyObject *row = describe_heat(state, store, &heat);
-        if (row == NULL || PyList_Append(list, row) < 0)
-            Py_CLEAR(list);
-        Py_XDECREF(row);
-    }
-    return list;
-}
-
-/* (process, interpreter, thread, snapshot) of every slot that is claimed */
-static PyObject *list_threads(struct store *store)
-{
-    PyObject *list = PyList_New(0);
-    uint32_t slots = load_acquire(&store->region->slots_used); /* Pairs with slot_claim. */
-    for (uint32_t i = 0; list != NULL && i < slots; i++) {
-        struct slot *slot = &store_slots(store)[i];
-        uint64_t owner = load_acquire(&slot->owner); /* Pairs with slot_claim. */
-        if (owner == 0)
-            continue;
-        PyObject *row = Py_BuildValue("(KKKK)", (unsigned long long)(owner >> 32),
-                                      (unsigned long long)slot->interpreter,
-                                      (unsigned long long)slot->thread,
-                                      (unsigned long long)load_relaxed(&slot->snapshot));
-        if (row == NULL || PyList_Append(list, row) < 0)
-            Py_CLEAR(list);
-        Py_XDECREF(row);
-    }
-    return list;
-}
-
-PyObject *stats_as_dict(struct module_state *state, struct store *store)
-{
-    struct stats_sum sum;
-    stats_add_up(store, &sum);
-    PyObject *keys = list_heat(state, store), *threads = list_threads(store);
-    if (keys == NULL || threads == NULL) {
-        Py_XDECREF(keys);
-        Py_XDECREF(threads);
-        return NULL;
-    }
-    return Py_BuildValue(
-        "{s:K,s:K,s:K,s:K,s:N,s:N,s:N,s:N,s:K,s:K,s:K,s:K,s:K,s:K,s:N,s:N}", "commits",
-        (unsigned long long)sum.commits, "read_only_commits",
-        (unsigned long long)sum.read_only_commits, "aborts", (unsigned long long)sum.aborts,
-        "serial", (unsigned long long)sum.serial, "conflicts",
-        list_of(sum.conflicts, CONFLICT_REASONS), "attempts",
-        list_of(sum.attempts, HISTOGRAM_BUCKETS), "read_set",
-        list_of(sum.read_set, HISTOGRAM_BUCKETS), "write_set",
-        list_of(sum.write_set, HISTOGRAM_BUCKETS), "clock", (unsigned long long)sum.clock,
-        "oldest_snapshot", (unsigned long long)sum.oldest_snapshot, "used_bytes",
-        (unsigned long long)sum.used_bytes, "max_bytes", (unsigned long long)sum.max_bytes,
-        "history_bytes", (unsigned long long)sum.history_bytes, "history_limit",
-        (unsigned long long)sum.history_limit, "threads", threads, "keys", keys);
-}
+PyMethodDef stats_methods[] = {
+    {"_layout", layout, METH_NOARGS, "_layout()\n--\n\nOffsets and sizes in a region."},
+    {"_clocks", clocks, METH_NOARGS, "_clocks()\n--\n\nNanoseconds and ticks, now."},
+    {NULL, NULL, 0, NULL},
+};

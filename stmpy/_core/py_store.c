@@ -105,10 +105,10 @@ static PyObject *run(struct store_object *self, PyObject *const *args, Py_ssize_
     return call_run(self->state, (PyObject *)self, args, count, names);
 }
 
-static PyObject *raw_stats(struct store_object *self, PyObject *unused)
+static PyObject *get_file(struct store_object *self, void *unused)
 {
     (void)unused;
-    return stats_as_dict(self->state, self->store);
+    return PyLong_FromLong(self->store->file);
 }
 
 static PyObject *get_number(struct store_object *self, void *unused)
@@ -141,11 +141,11 @@ static PyMethodDef methods[] = {
      "close($self, /)\n--\n\nRefuse all further use, in every interpreter; safe to call again."},
     {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL | METH_KEYWORDS,
      "run($self, fn, /, *args, **kwargs)\n--\n\nCall fn in a block on this store."},
-    {"_stats", (PyCFunction)raw_stats, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef getters[] = {
+    {"_file", (getter)get_file, NULL, "Descriptor of the region's memory file.", NULL},
     {"_number", (getter)get_number, NULL, "Names the store in this process.", NULL},
     {"_id", (getter)get_id, NULL, "Names the region among those of all processes.", NULL},
     {"name", (getter)get_name, NULL, "The store's name, or ''.", NULL},

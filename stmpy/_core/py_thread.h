@@ -37,6 +37,7 @@ struct block_options {
     uint32_t max_attempts; /* 0: no limit */
     struct hub *hub;       /* Borrowed: retry() leaves a waiter there and ends the call; or NULL */
     bool observes;         /* only reads, and leaves a waiter when it is done */
+    uint32_t site;         /* number of the block's name, or 0 */
 };
 
 /* The outermost block of a thread, over all its attempts. */
@@ -53,7 +54,7 @@ struct block {
     bool committed;         /* the commit is done; what is left is to leave */
     PyObject *error;        /* Owned: to be raised when the block is left, or NULL */
     uint32_t marked;        /* entries whose object may have been changed in place */
-    const struct site *site;            /* Borrowed from the code object; NULL in a call */
+    struct site *site;      /* Borrowed from the code object; NULL in a call */
     struct _PyInterpreterFrame *frame;  /* Borrowed: the frame of the with statement */
     PyObject *on_commit;    /* Owned: list of functions to call after a commit, or NULL */
     PyObject *on_abort;     /* Owned: likewise after the block was undone */

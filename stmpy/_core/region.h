@@ -17,7 +17,7 @@
 typedef uint32_t region_ref; /* offset / 16; 0 is no block */
 
 #define REGION_MAGIC 0x3159504d54533130u
-#define REGION_LAYOUT 1u
+#define REGION_LAYOUT 2u
 #define REGION_SLOTS 4096u
 #define REGION_LINE 64 /* bytes of a cache line: what different threads write stays apart */
 
@@ -177,33 +177,73 @@ struct pending {
     region_ref version; /* Owned until published */
 };
 
+/* Counters and what is shown of a thread: written by that thread alone, read by anyone. */
 #define HISTOGRAM_BUCKETS 16u /* bucket b counts values in [2^(b-1), 2^b); bucket 0 counts 0 */
+#define TIME_BUCKETS 36u      /* the same of nanoseconds: the last one is from 17 s up */
 #define STAT_REASONS 8u       /* room for enum conflict_reason */
 
-/* Counters of one thread.  Written by that thread alone, read by anyone. */
 struct slot_stats {
-    shared_u64 commits;               /* blocks committed, writing ones */
-    shared_u64 read_only_commits;     /* blocks that wrote nothing */
-    shared_u64 aborts;                /* blocks left by an exception */
-    shared_u64 serial;                /* attempts in serial mode */
-    shared_u64 conflicts[STAT_REASONS];
-    shared_u64 attempts[HISTOGRAM_BUCKETS];  /* attempts per committed block */
     shared_u64 read_set[HISTOGRAM_BUCKETS];  /* entries per committed block */
     shared_u64 write_set[HISTOGRAM_BUCKETS]; /* entries per committed block */
     shared_u64 allocated_bytes;       /* of the arena, minus what this slot freed */
 };
 
+/* What one block of code did in the threads of one slot. */
+struct site_stats {
+    alignas(REGION_LINE) shared_u32 site; /* number of its name; 0: unused, or the last entry */
+    shared_u64 commits;               /* blocks committed, writing ones */
+    shared_u64 read_only_commits;     /* blocks that wrote nothing */
+    shared_u64 attempts[HISTOGRAM_BUCKETS]; /* per committed block that took more than one */
+    shared_u64 aborts;                /* blocks left by an exception */
+    shared_u64 serial;                /* attempts in serial mode */
+    shared_u64 waits;                 /* times it was parked by retry */
+    shared_u64 conflicts[STAT_REASONS];
+    shared_u64 wasted_ns;             /* in attempts that were lost */
+    shared_u64 commit_ns_sum;         /* of the commits that were timed */
+    shared_u64 block_ns_sum;          /* of their blocks, from the first attempt on */
+    shared_u64 commit_ns[TIME_BUCKETS];
+    shared_u64 block_ns[TIME_BUCKETS];
+};
+
+/* A slot counts so many blocks of code apart, a power of two, and all others together. */
+#define SLOT_SITES SCALED(64u, 4u)
+
+#define KEY_WORDS 5u /* 8 bytes each: longer keys are cut */
+struct key_name {
+    shared_u32 variable; /* 0: none */
+    shared_u32 length;   /* bytes of the whole key */
+    shared_u64 words[KEY_WORDS];
+};
+
 /* One key that blocks of this thread have lost conflicts over. */
 #define HEAT_ENTRIES 32u
-#define HEAT_KEY_WORDS 5u /* 8 bytes each: longer keys are cut */
 struct heat {
     shared_u32 turn;     /* odd while the entry is being changed */
-    shared_u32 variable; /* 0: unused */
-    shared_u32 length;   /* bytes of the whole key */
+    shared_u32 winner, loser; /* sites; 0 in the table of keys alone */
     shared_u32 spare;
+    struct key_name key;
     shared_u64 count;    /* conflicts; after a replacement an upper bound */
-    shared_u64 key[HEAT_KEY_WORDS];
+    shared_u64 cost_ns;  /* of the attempts lost; likewise */
 };
+
+/* The name of a block of code. */
+#define REGION_SITES SCALED(1024u, 8u)
+#define SITE_TEXT 240u
+struct site_name {
+    shared_u64 hash;     /* of the text; 0: free */
+    shared_u32 ready;    /* 1 once the rest is there */
+    uint32_t length;     /* bytes; Immutable after publish */
+    uint8_t text[SITE_TEXT]; /* UTF-8, perhaps cut; Immutable after publish */
+};
+
+/* What a thread sleeps on. */
+enum slot_sleep {
+    SLEEP_NOT,
+    SLEEP_LOCK,   /* the commit lock */
+    SLEEP_CHANGE, /* in retry, until a key it has read changes */
+};
+
+#define ATTEMPT_SERIAL 0x80000000u /* set in slot.attempt while the block holds the lock */
 
 /* Blocks that were unlinked and may still be looked at; freed when their epoch passed:
  * versions when every read operation, cells when every transaction of that time is over. */
@@ -255,6 +295,10 @@ struct slot {
     shared_u64 txn_epoch;        /* epoch at the start of a read-write transaction, or 0 */
     shared_u64 evicted;          /* the snapshot that was given up, or 0 */
     shared_u32 weak;             /* 1 while the transaction runs under snapshot isolation */
+    shared_u32 attempt;          /* of the block that is open, from 1; 0: none is.  Shown only */
+    shared_u64 started;          /* platform_ticks at its beginning.  Shown only */
+    shared_u32 site;             /* number of its name.  Shown only */
+    shared_u32 sleep;            /* enum slot_sleep.  Shown only */
 
     alignas(REGION_LINE) shared_u32 pending_block; /* Owned: array of struct pending */
     shared_u32 pending_count;    /* Owned */
@@ -269,7 +313,11 @@ struct slot {
 
     struct magazine magazines[ARENA_CLASSES]; /* Owned */
     alignas(REGION_LINE) struct slot_stats stats;
-    struct heat heat[HEAT_ENTRIES];           /* Owned, read by anyone */
+    struct heat keys[HEAT_ENTRIES];  /* what was lost most often: keys, */
+    struct heat pairs[HEAT_ENTRIES]; /* and keys by who lost them to whom */
+    struct key_name waits_for;       /* the first key that it is parked for, */
+    shared_u32 waits_for_keys;       /* and of how many it is */
+    struct site_stats sites[SLOT_SITES + 1]; /* by number, open addressing; then all others */
 };
 
 /* ---- header -------------------------------------------------------------------- */
@@ -295,6 +343,9 @@ struct region {
     uint64_t history_limit;  /* Immutable after publish */
     uint64_t hash_seed[2];   /* Immutable after publish */
     uint8_t id[16];          /* Immutable after publish: random name of this region */
+    char name[64];           /* Immutable after publish: as in struct store */
+    uint64_t opened_ns;      /* Immutable after publish: platform_now_ns */
+    uint64_t tick_scale;     /* Immutable after publish: nanoseconds per tick, times 2^32 */
 
     /* What every commit writes, in one line: it changes hands with the lock. */
     alignas(REGION_LINE) shared_u64 clock; /* number of the last commit: THE commit point */
@@ -323,6 +374,7 @@ struct region {
 
     alignas(REGION_LINE) struct log log;
     struct arena arena;
+    struct site_name sites[REGION_SITES]; /* by hash, open addressing; none at 0 */
 };
 
 #endif

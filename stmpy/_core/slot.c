@@ -93,6 +93,8 @@ void slot_release(struct store *store, struct slot *slot)
         lock_withdraw(store, slot);
     slot_read_end(slot);
     slot_unregister(slot);
+    show_relaxed(&slot->attempt, 0);
+    show_relaxed(&slot->sleep, SLEEP_NOT);
     arena_flush(store, slot);
     uint64_t net = load_relaxed(&slot->stats.allocated_bytes);
     put_relaxed(&slot->stats.allocated_bytes, 0);

@@ -83,6 +83,9 @@ static enum stm_status fill_region(struct store *store, uint64_t history_bytes)
     region->bytes = store->mapped_bytes;
     region->history_limit = history_bytes;
     region->log.limit = history_bytes / 2;
+    region->opened_ns = platform_now_ns();
+    region->tick_scale = platform_tick_scale();
+    memcpy(region->name, store->name, sizeof region->name);
     if (!platform_random(region->hash_seed, sizeof region->hash_seed) ||
         !platform_random(region->id, sizeof region->id))
         return STM_SYSTEM;
@@ -106,6 +109,9 @@ static enum stm_status new_store(const char *name, uint64_t max_bytes, uint64_t 
         return STM_NO_MEMORY;
     store->mapped_bytes = fixed_bytes() + (size_t)max_bytes;
     strncpy(store->name, name, sizeof store->name - 1);
+    /* A switch to measure with: what statistics cost beyond plain counts. */
+    const char *counted = getenv("STMPY_STATISTICS");
+    store->counted = counted == NULL || strcmp(counted, "off") != 0;
     enum stm_status status = map_region(store, name);
     if (status != STM_OK) {
         free(store);

@@ -18,6 +18,7 @@ struct store {
     struct store *next;     /* Protected by the registry's lock */
     uint64_t handles;       /* Protected by the registry's lock: what keeps the mapping */
     uint64_t users;         /* Protected by the registry's lock: those that can be asked for it */
+    bool counted;           /* Immutable after publish: blocks are named and timed */
     shared_u32 dropped;     /* nobody in this process can reach it any more */
 };
 

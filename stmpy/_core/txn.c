@@ -11,6 +11,7 @@
 
 #include "bytes.h"
 #include "lock.h"
+#include "stats.h"
 #include "trace.h"
 
 #include <string.h>
@@ -20,6 +21,7 @@ void txn_begin(struct txn *txn, struct store *store, struct slot *slot, uint32_t
     txn->store = store;
     txn->slot = slot;
     txn->flags = flags;
+    txn->counters = stats_of_site(slot, txn->site);
     txn->committed = 0;
     txn->stale = txn->prepared = false;
     txn->levels = txn->level_pending = 0;

@@ -72,7 +72,9 @@ struct txn {
     uint64_t snapshot;      /* NO_SNAPSHOT while no transaction runs */
     uint64_t committed;     /* commit number of the last commit, 0 if it wrote nothing */
     uint32_t flags;         /* enum txn_flags */
-    uint32_t site;          /* goes into the versions written */
+    uint32_t site;          /* number of the block's name; goes into the versions written */
+    struct site_stats *counters; /* Borrowed from the slot: those of the site */
+    uint64_t began;         /* platform_ticks at the start of the attempt; 0: not taken */
     bool stale;             /* has read a value that was superseded already */
     bool reads_own;         /* has looked at what it has written, since the binding cleared it */
     bool prepared;          /* txn_commit has made the structure versions */

@@ -12,6 +12,7 @@
 #include "wait.h"
 
 #include "lock.h"
+#include "stats.h"
 
 #define HEARTBEAT_NS 1000000000u /* how often a sleeper looks whether its waker has died */
 
@@ -132,7 +133,10 @@ enum stm_status wait_watch(struct txn *txn, struct slot *owner, uint64_t deadlin
 enum stm_status wait_register(struct txn *txn, uint64_t deadline_ns)
 {
     region_ref ref;
-    return wait_watch(txn, txn->slot, deadline_ns, &ref);
+    enum stm_status status = wait_watch(txn, txn->slot, deadline_ns, &ref);
+    if (status == STM_OK)
+        stats_show_wait(txn);
+    return status;
 }
 
 enum stm_status wait_sleep(struct store *store, struct slot *slot, uint64_t deadline_ns)
@@ -144,8 +148,10 @@ enum stm_status wait_sleep(struct store *store, struct slot *slot, uint64_t dead
         if (now >= deadline_ns)
             return STM_TIMED_OUT;
         uint64_t left = deadline_ns - now;
+        show_relaxed(&slot->sleep, SLEEP_CHANGE);
         enum platform_wait woken = platform_futex_wait(
             &slot->wake, 0, left < HEARTBEAT_NS ? left : HEARTBEAT_NS);
+        show_relaxed(&slot->sleep, SLEEP_NOT);
         if (woken == PLATFORM_TIMED_OUT)
             lock_help(store, slot); /* a dead committer may not have marked whom to wake */
         if (woken != PLATFORM_WOKEN)

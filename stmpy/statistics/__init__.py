@@ -1,13 +1,15 @@
 """What a store tells about itself: frozen records, and what can be worked out from them.
 
-Layout: `_model` are the records; `_derive` are pure functions of them: what happened between two,
-rates, orders.
+Layout: `_image` reads a region, which may be another process's and damaged; `_gather` adds it up to
+the records of `_model`; `_derive` are pure functions of those: what happened between two, rates,
+orders.
 """
 
 from stmpy.statistics._derive import Rates as Rates
 from stmpy.statistics._derive import difference as difference
 from stmpy.statistics._derive import ranked as ranked
 from stmpy.statistics._derive import rates as rates
+from stmpy.statistics._image import OtherVersion as OtherVersion
 from stmpy.statistics._model import REASONS as REASONS
 from stmpy.statistics._model import STATES as STATES
 from stmpy.statistics._model import UNKNOWN as UNKNOWN

@@ -123,9 +123,10 @@ class Thread:
     """One thread of one interpreter of one process, and what it is doing.
 
     `state` is one of `STATES`. `block` is the block it is in, `attempt` counts from 1 and `age_ns`
-    is the time since that block began; `snapshot` is the commit that it sees, 0 for none. A thread
-    that is parked waits for `keys` keys, of which `variable` and `key` are the first; one that
-    waits for the commit lock waits for the thread `holder`.
+    is the time since that block began; `snapshot` is the commit that it sees, 0 for none, and
+    `serial` says that it holds the commit lock and cannot lose. A thread that is parked waits for
+    `keys` keys, of which `variable` and `key` are the first; one that waits for the commit lock
+    waits for the thread `holder`.
     """
 
     process: int
@@ -140,6 +141,7 @@ class Thread:
     variable: str | None = None
     key: Any = None
     holder: int | None = None
+    serial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

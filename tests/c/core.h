@@ -102,6 +102,14 @@ static inline void leave_seat(struct seat *seat)
     slot_release(seat->store, seat->slot);
 }
 
+static inline uint32_t count_claimed(const struct store *store)
+{
+    uint32_t claimed = 0;
+    for (uint32_t i = 0; i < load_relaxed(&store->region->slots_used); i++)
+        claimed += load_relaxed(&store_slots(store)[i].owner) != 0;
+    return claimed;
+}
+
 static inline void begin(struct seat *seat, uint32_t flags)
 {
     if (flags & TXN_SERIAL)

@@ -35,6 +35,8 @@ void sim_pause(const char *where);
 #define cas_acq_rel(p, expected, desired) \
     sim_cas((p), sizeof *(p), (expected), (desired), __func__)
 #define bump_relaxed(p, n) sim_bump((p), sizeof *(p), (n))
+#define show_relaxed(p, v) ((void)(*(p) = (v)))
 #define platform_pause() sim_pause(__func__)
+#define platform_ticks() 0u
 
 #endif

@@ -59,6 +59,11 @@ uint64_t platform_now_ns(void)
     return ++run.now_ns;
 }
 
+uint64_t platform_tick_scale(void)
+{
+    return (uint64_t)1 << 32;
+}
+
 uint32_t platform_process_id(void)
 {
     if (run.current != NULL)

@@ -1,0 +1,115 @@
+/* py_names.c - from code to the number of its name.
+ *
+ * Invariant: a remembered number is one word, with the number of its store, so that
+ * threads which come to it at once see all of it or none.  No name is worth an error: what
+ * can't be named is number 0.
+ */
+#include "py_names.h"
+
+#include "py_sites.h"
+#include "site.h"
+
+#define NUMBER_BITS 16
+#define NUMBER_MASK ((1u << NUMBER_BITS) - 1)
+
+_Static_assert(REGION_SITES <= NUMBER_MASK, "a number fits beside that of its store");
+
+static uint32_t number_of(struct store *store, PyObject *name)
+{
+    Py_ssize_t length;
+    const char *text = name == NULL ? NULL : PyUnicode_AsUTF8AndSize(name, &length);
+    if (text != NULL)
+        return site_number(store, text, (size_t)length);
+    PyErr_Clear(); /* a lone surrogate, or no memory */
+    return 0;
+}
+
+/* The file with its folder: short, and enough to find it. */
+static PyObject *short_file(PyObject *path)
+{
+    Py_ssize_t length = PyUnicode_GetLength(path);
+    Py_ssize_t slash = PyUnicode_FindChar(path, '/', 0, length, -1);
+    if (slash > 0)
+        slash = PyUnicode_FindChar(path, '/', 0, slash, -1);
+    return slash < -1 ? NULL : PyUnicode_Substring(path, slash + 1, length);
+}
+
+static uint32_t number_of_code(struct store *store, PyObject *code, PyObject *line)
+{
+    PyObject *function = PyObject_GetAttrString(code, "co_qualname");
+    PyObject *path = PyObject_GetAttrString(code, "co_filename");
+    PyObject *file = path == NULL ? NULL : short_file(path), *name = NULL;
+    if (function != NULL && file != NULL && line != NULL)
+        name = PyUnicode_FromFormat("%U (%U:%S)", function, file, line);
+    uint32_t number = number_of(store, name);
+    Py_XDECREF(function);
+    Py_XDECREF(path);
+    Py_XDECREF(file);
+    Py_XDECREF(name);
+    return number;
+}
+
+/* True with the number if the word holds one of this store. */
+static bool recall(shared_u64 *word, const struct store *store, uint32_t *out)
+{
+    uint64_t known = load_relaxed(word);
+    *out = (uint32_t)(known & NUMBER_MASK);
+    return known >> NUMBER_BITS == store->number;
+}
+
+static uint32_t remember(shared_u64 *word, const struct store *store, uint32_t number)
+{
+    put_relaxed(word, store->number << NUMBER_BITS | number);
+    return number;
+}
+
+uint32_t names_of_with(struct thread_context *context, struct store *store, PyObject *label)
+{
+    uint32_t number;
+    if (!store->counted)
+        return 0;
+    if (label != NULL)
+        return number_of(store, label);
+    struct site *site = context->block.site;
+    if (site == NULL)
+        return 0;
+    if (__builtin_expect(recall(&site->number, store, &number), 1))
+        return number;
+    PyObject *code = PyUnstable_InterpreterFrame_GetCode(context->block.frame);
+    number = number_of_code(store, code, sites_field(site, "with_line"));
+    Py_DECREF(code);
+    return remember(&site->number, store, number);
+}
+
+/* Where the number of a function without a place of its own is remembered: its code. */
+static shared_u64 *place_of(struct module_state *state, PyObject *code)
+{
+    shared_u64 *place = sites_call_number(state, code);
+    if (place == NULL)
+        PyErr_Clear();
+    return place;
+}
+
+uint32_t names_of_call(struct thread_context *context, struct store *store, PyObject *label,
+                       PyObject *function, shared_u64 *place)
+{
+    uint32_t number;
+    if (!store->counted)
+        return 0;
+    if (label != NULL)
+        return number_of(store, label);
+    if (place != NULL && __builtin_expect(recall(place, store, &number), 1))
+        return number;
+    if (PyMethod_Check(function))
+        function = PyMethod_GET_FUNCTION(function);
+    if (!PyFunction_Check(function))
+        return 0;
+    PyObject *code = PyFunction_GET_CODE(function);
+    if (place == NULL && ((place = place_of(context->state, code)) == NULL ||
+                          recall(place, store, &number)))
+        return place == NULL ? 0 : number;
+    PyObject *line = PyObject_GetAttrString(code, "co_firstlineno");
+    number = number_of_code(store, code, line);
+    Py_XDECREF(line);
+    return remember(place, store, number);
+}
