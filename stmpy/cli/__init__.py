@@ -1,35 +1,36 @@
 """The command `stmpy`, also `python -m stmpy`: one verb per file of this folder.
 
 A verb is a module with `add_arguments(parser)` and `run(args)`, which returns the exit code; the
-first line of its docstring is its help.
+first line of its docstring is its help. Only the verb that is asked for is imported, so that
+looking at another process starts at once.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
 
-from stmpy.cli import demo
 from stmpy.errors import StmError
 
 __all__ = ["main"]
 
-_VERBS = (demo,)
+_VERBS = ("demo", "list", "stat", "top", "doctor")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line. Returns 0, 1 when the command failed, or 130 when interrupted.
 
-    A command line that makes no sense exits with 2, as argparse does.
+    Those that look at other processes return 2 if there is no such store, 3 if it is gone and 4 if
+    it is another version's. A command line that makes no sense exits with 2, as argparse does.
     """
+    words = sys.argv[1:] if argv is None else [*argv]
     parser = argparse.ArgumentParser(prog="stmpy", description="Transactions between interpreters.")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in _VERBS:
-        name = verb.__name__.rpartition(".")[2]
-        summary = (verb.__doc__ or "").partition("\n")[0]
-        verb_parser = verbs.add_parser(name, help=summary, description=summary)
-        verb.add_arguments(verb_parser)
-        verb_parser.set_defaults(run=verb.run, fail=verb_parser.error)
-    args = parser.parse_args(argv)
+    wanted = [verb for verb in _VERBS if verb in words[:1]] or _VERBS
+    for name in wanted:
+        _add(verbs, name, import_module(f"stmpy.cli.{name}"))
+    args = parser.parse_args(words)
     try:
         code: int = args.run(args)
     except StmError as error:
@@ -39,3 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\nstmpy: stopped", file=sys.stderr)
         return 130
     return code
+
+
+def _add(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, verb: ModuleType
+) -> None:
+    summary = (verb.__doc__ or "").partition("\n")[0]
+    parser = verbs.add_parser(name, help=summary, description=summary)
+    verb.add_arguments(parser)
+    parser.set_defaults(run=verb.run, fail=parser.error)

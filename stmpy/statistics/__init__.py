@@ -1,14 +1,24 @@
 """What a store tells about itself: frozen records, and what can be worked out from them.
 
-Layout: `_image` reads a region, which may be another process's and damaged; `_gather` adds it up to
-the records of `_model`; `_derive` are pure functions of those: what happened between two, rates,
-orders.
+Layout: `_attach` finds the stores of other processes; `_image` reads a region, which may be
+damaged; `_gather` adds it up to the records of `_model`; `_derive` are pure functions of those:
+what happened between two, rates, orders; `_export` writes them for programs.
 """
 
+from stmpy.statistics._attach import Attached as Attached
+from stmpy.statistics._attach import Found as Found
+from stmpy.statistics._attach import StoreGone as StoreGone
+from stmpy.statistics._attach import StoreNotFound as StoreNotFound
+from stmpy.statistics._attach import attach as attach
+from stmpy.statistics._attach import find as find
 from stmpy.statistics._derive import Rates as Rates
 from stmpy.statistics._derive import difference as difference
 from stmpy.statistics._derive import ranked as ranked
 from stmpy.statistics._derive import rates as rates
+from stmpy.statistics._export import COLUMNS as COLUMNS
+from stmpy.statistics._export import as_data as as_data
+from stmpy.statistics._export import figures as figures
+from stmpy.statistics._export import prometheus as prometheus
 from stmpy.statistics._image import OtherVersion as OtherVersion
 from stmpy.statistics._model import REASONS as REASONS
 from stmpy.statistics._model import STATES as STATES

@@ -90,7 +90,7 @@ def gather(image: Image, process: int) -> Stats:
     reasons = {reason: sum(block.reasons[reason] for block in blocks) for reason in REASONS}
     snapshots = [thread.snapshot for thread in sums.threads if thread.snapshot]
     return Stats(
-        store=_store_name(header),
+        store=store_name(header),
         process=process,
         closed=header.u32("closed") != 0,
         seconds=max(0, now_ns - header.u64("opened_ns")) / 1e9,
@@ -123,7 +123,8 @@ def gather(image: Image, process: int) -> Stats:
     )
 
 
-def _store_name(header: Fields) -> str:
+def store_name(header: Fields) -> str:
+    """The name of the store, printable; empty if it has none."""
     at = header.place("name")
     return printable(header.data[at : at + 64].partition(b"\0")[0].decode(errors="replace"))
 
@@ -207,12 +208,12 @@ def _block(name: str, raw: dict[str, Any]) -> Block:
 def _thread(image: Image, header: Fields, number: int, slot: Fields, now_ticks: int) -> Thread:
     attempt = slot.u32("attempt")
     serial = attempt & LAYOUT["ATTEMPT_SERIAL"] != 0
-    waits, open_block = slot.u32("waits"), attempt != 0
+    sleep, open_block = slot.u32("sleep"), attempt != 0
     owner = (header.u32("lock") >> 1 & 0x1FFF) - 1
     snapshot = slot.u64("snapshot")
     variable = key = None
-    parked = waits == LAYOUT["WAITS_CHANGE"]
-    locking = waits == LAYOUT["WAITS_LOCK"]
+    parked = open_block and sleep == LAYOUT["SLEEP_CHANGE"]
+    locking = sleep == LAYOUT["SLEEP_LOCK"]
     if parked:
         ref, key = read_key(slot.data, slot.place("waits_for"))
         variable = image.variable_name(ref) if ref else None
@@ -235,7 +236,7 @@ def _thread(image: Image, header: Fields, number: int, slot: Fields, now_ticks: 
         attempt=attempt & ~LAYOUT["ATTEMPT_SERIAL"],
         age_ns=age if open_block and 0 < age < _NEVER else 0,
         snapshot=snapshot,
-        keys=slot.u32("wait_count") if parked else 0,
+        keys=slot.u32("waits_for_keys") if parked else 0,
         variable=variable,
         key=key if variable is not None else None,
         holder=_thread_of(image, owner) if locking else None,
