@@ -31,3 +31,4 @@ from stmpy.statistics._model import Memory as Memory
 from stmpy.statistics._model import Pair as Pair
 from stmpy.statistics._model import Stats as Stats
 from stmpy.statistics._model import Thread as Thread
+from stmpy.statistics._otel import opentelemetry as opentelemetry

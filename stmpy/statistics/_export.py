@@ -101,7 +101,7 @@ def figures(stats: Stats) -> tuple[float, ...]:
 
 type Sample = tuple[dict[str, str], float]
 
-_OF_BLOCKS: Final[tuple[tuple[str, str, Callable[[Block], float]], ...]] = (
+OF_BLOCKS: Final[tuple[tuple[str, str, Callable[[Block], float]], ...]] = (
     ("commits", "Blocks committed that wrote something.", lambda b: b.commits),
     ("read_only_commits", "Blocks finished that wrote nothing.", lambda b: b.read_only_commits),
     ("aborts", "Blocks left by an exception.", lambda b: b.aborts),
@@ -109,7 +109,7 @@ _OF_BLOCKS: Final[tuple[tuple[str, str, Callable[[Block], float]], ...]] = (
     ("waits", "Times that a block was parked by retry.", lambda b: b.waits),
     ("wasted_seconds", "Time of attempts that were lost.", lambda b: b.wasted_ns / 1e9),
 )
-_GAUGES: Final[tuple[tuple[str, str, Callable[[Stats], float]], ...]] = (
+GAUGES: Final[tuple[tuple[str, str, Callable[[Stats], float]], ...]] = (
     ("memory_used_bytes", "Bytes of keys and values.", lambda s: s.memory.used_bytes),
     ("memory_limit_bytes", "The most bytes it may take.", lambda s: s.memory.max_bytes),
     ("history_bytes", "Bytes of old versions.", lambda s: s.memory.history_bytes),
@@ -129,7 +129,7 @@ def _lines(stats: Stats) -> Iterator[str]:
     def of_blocks(value: Callable[[Block], float]) -> Iterator[Sample]:
         return ((base | {"block": b.name}, value(b)) for b in stats.blocks)
 
-    for name, about, value in _OF_BLOCKS:
+    for name, about, value in OF_BLOCKS:
         yield from _family(f"{name}_total", "counter", about, of_blocks(value))
     conflicts = (
         (base | {"block": b.name, "reason": reason}, count)
@@ -144,7 +144,7 @@ def _lines(stats: Stats) -> Iterator[str]:
         for p in stats.pairs
     )
     yield from _family("pair_conflicts_total", "counter", "Attempts lost to a block.", pairs)
-    for name, about, total in _GAUGES:
+    for name, about, total in GAUGES:
         yield from _family(name, "gauge", about, [(base, total(stats))])
     states = [thread.state for thread in stats.threads]
     threads = ((base | {"state": state}, states.count(state)) for state in STATES)

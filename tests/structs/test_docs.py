@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-PAGES = ["waiting", "following"]
+PAGES = ["waiting", "following", "seeing"]
 
 
 def examples(page: str) -> list[tuple[str, str]]:
