@@ -29,6 +29,7 @@ from stmpy.errors import DurabilityError as DurabilityError
 from stmpy.errors import EncodeError as EncodeError
 from stmpy.errors import InvariantViolated as InvariantViolated
 from stmpy.errors import NestedMisuse as NestedMisuse
+from stmpy.errors import NotANumber as NotANumber
 from stmpy.errors import ReadOnly as ReadOnly
 from stmpy.errors import SnapshotTooOld as SnapshotTooOld
 from stmpy.errors import StmError as StmError

@@ -12,6 +12,7 @@ __all__ = [
     "EncodeError",
     "InvariantViolated",
     "NestedMisuse",
+    "NotANumber",
     "ReadOnly",
     "SnapshotTooOld",
     "StmError",
@@ -121,6 +122,13 @@ class CommitUnknown(StmError):
 
     It may be there after the store is opened again, whole, or not at all. Read before writing it
     a second time.
+    """
+
+
+class NotANumber(StmError, TypeError):
+    """`add` was given no number, or the key holds none.
+
+    Nothing was changed. Running again does not help: assign a number first, or add one.
     """
 
 

@@ -36,7 +36,8 @@ static bool lose(struct txn *txn, enum conflict_reason reason, const struct txn_
 
 static bool check_read(struct txn *txn, const struct txn_entry *entry)
 {
-    if (!(entry->flags & ENTRY_READ) || txn_entry_unchanged(txn, entry, txn->snapshot))
+    uint32_t counts = txn->flags & TXN_SNAPSHOT ? ENTRY_ENSURED : ENTRY_READ;
+    if (!(entry->flags & counts) || txn_entry_unchanged(txn, entry, txn->snapshot))
         return true;
     if (txn->conflict.reason == CONFLICT_NONE)
         txn->conflict.reason =
@@ -90,15 +91,53 @@ static const struct version *head_of(const struct txn *txn, region_ref cell)
     return head == 0 ? NULL : store_version(txn->store, head);
 }
 
-/* Whether a cell may be written: nobody else changed what the write relies on. */
-static bool check_target(struct txn *txn, const struct txn_entry *entry, region_ref cell)
+/* An insertion by addition that meets the key: it adds to what is there, and the number of
+ * keys, which was prepared already, grows by one less. */
+static bool join_insertion(struct txn *txn, struct txn_entry *entry)
 {
+    const struct txn_entry *structure = txn_set_structure(txn, entry->variable);
+    struct version *version =
+        store_version(txn->store, txn_pending(txn)[structure->pending - 1].version);
+    int64_t change;
+    memcpy(&change, version->payload, sizeof change);
+    change--;
+    if (!PLANTED(INSERTED_TWICE))
+        memcpy(version->payload, &change, sizeof change);
+    entry->flags |= ENTRY_LIVE;
+    return true;
+}
+
+/* Whether what was written without reading it can be settled on this newest version. */
+static bool check_unsettled(struct txn *txn, struct txn_entry *entry, const struct version *head)
+{
+    bool live = head != NULL && version_live(head);
+    const struct version *own =
+        store_version(txn->store, txn_pending(txn)[entry->pending - 1].version);
+    struct number sum;
+    if (own->shape & VERSION_COMMUTED) {
+        txn->moved = (live ? load_relaxed(&head->ts) : 0) != entry->base;
+        return !txn->moved || PLANTED(MOVED_IGNORED);
+    }
+    /* Running again, the block sees what the key holds now, and reads it or raises. */
+    if (!txn_sum(head, own, &sum))
+        return lose(txn, CONFLICT_READ, entry, load_relaxed(&head->site));
+    return !live || entry->flags & ENTRY_LIVE || join_insertion(txn, entry);
+}
+
+/* Whether a cell may be written: nobody else changed what the write relies on. */
+static bool check_target(struct txn *txn, struct txn_entry *entry, region_ref cell)
+{
+    bool unsettled = txn_pending_is(txn, entry, VERSION_UNSETTLED);
     const struct version *head = head_of(txn, cell);
     uint32_t site = head == NULL ? 0 : load_relaxed(&head->site);
     if (load_relaxed(&store_cell(txn->store, cell)->flags) & CELL_DEAD && !PLANTED(DEAD_IGNORED))
         return lose(txn, CONFLICT_GONE, entry, 0);
-    if (txn->flags & TXN_SNAPSHOT && head != NULL && load_relaxed(&head->ts) > txn->snapshot)
+    bool blind = unsettled && !(entry->flags & ENTRY_READ);
+    if (txn->flags & TXN_SNAPSHOT && !blind && head != NULL &&
+        load_relaxed(&head->ts) > txn->snapshot)
         return lose(txn, CONFLICT_WRITE, entry, site);
+    if (unsettled && !check_unsettled(txn, entry, head))
+        return false;
     bool live = head != NULL && version_live(head);
     if (live != ((entry->flags & ENTRY_LIVE) != 0))
         return lose(txn, CONFLICT_STRUCTURE, entry, site);
@@ -110,8 +149,11 @@ static bool check_fresh(struct txn *txn, struct txn_entry *entry)
 {
     struct key key = txn_entry_as_key(txn, entry);
     region_ref found = index_find(txn->store, &key), fresh = entry->cell;
-    if (found == 0 || PLANTED(BLIND_INSERT))
+    if (PLANTED(BLIND_INSERT))
         return true;
+    if (found == 0) /* what a function was given may have been buried since */
+        return !txn_pending_is(txn, entry, VERSION_UNSETTLED) || PLANTED(BURIED_BASE) ||
+               check_unsettled(txn, entry, NULL);
     if (!check_target(txn, entry, found))
         return false;
     txn_pending(txn)[entry->pending - 1].cell = found;
@@ -149,6 +191,18 @@ static void settle_count(struct txn *txn, region_ref cell, struct version *versi
     TRACE(txn->slot, "settle_count", 0, count);
 }
 
+/* So does one that something is added to; what functions made is what it is by now. */
+static void settle(struct txn *txn, region_ref cell, struct version *version)
+{
+    const struct version *head = head_of(txn, cell);
+    if (PLANTED(ADD_AT_SNAPSHOT) && head != NULL && load_relaxed(&head->ts) > txn->snapshot &&
+        load_relaxed(&head->prev) != 0)
+        head = store_version(txn->store, load_relaxed(&head->prev));
+    if (version->shape & VERSION_DELTA && !PLANTED(DELTA_AS_VALUE))
+        txn_settle_sum(head, version);
+    version->shape &= ~VERSION_UNSETTLED;
+}
+
 static void link_version(struct txn *txn, struct pending pending, uint64_t ts)
 {
     struct store *store = txn->store;
@@ -157,6 +211,8 @@ static void link_version(struct txn *txn, struct pending pending, uint64_t ts)
     uint16_t flags = load_relaxed(&cell->flags);
     if (flags & CELL_STRUCTURE)
         settle_count(txn, pending.cell, version);
+    else if (version->shape & VERSION_UNSETTLED)
+        settle(txn, pending.cell, version);
     region_ref older = load_relaxed(&cell->head);
     if (PLANTED(PUBLISH_BEFORE_LINK))
         put_release(&cell->head, pending.version);
@@ -228,6 +284,7 @@ static void publish(struct txn *txn, struct wake_list *wakes)
             TRACE(slot, "note_recent", 0, load_relaxed(&region->recent_count));
         }
     }
+    log_settle(store, slot);
     mark_waiters(store, pending, count, wakes);
     if (PLANTED(LOG_BEFORE_CLOCK))
         wakes->followers = log_append(store, slot);
@@ -254,6 +311,7 @@ static enum stm_status prepare(struct txn *txn)
 {
     enum stm_status status = STM_OK;
     if (!txn->prepared) {
+        log_discard(txn->store, txn->slot); /* functions have run again since */
         status = txn_prepare_structures(txn);
         txn->prepared = status == STM_OK;
     }
@@ -266,15 +324,16 @@ static enum stm_status prepare(struct txn *txn)
 static enum stm_status commit_locked(struct txn *txn, bool checked, uint64_t before)
 {
     struct store *store = txn->store;
+    txn->moved = false;
     bool alone = load_relaxed(&store->region->clock) == txn->snapshot;
-    bool valid = alone || PLANTED(SKIP_VALIDATION) || txn->flags & (TXN_SNAPSHOT | TXN_SERIAL) ||
+    bool valid = alone || PLANTED(SKIP_VALIDATION) || txn->flags & TXN_SERIAL ||
                  (checked ? check_recent(txn, before) : txn_reads_unchanged(txn));
     valid = valid && check_writes(txn);
     TRACE(txn->slot, "commit_locked", 0, valid);
     if (!valid) {
         lock_release(store);
         txn->flags &= ~(uint32_t)TXN_SERIAL;
-        return STM_CONFLICT;
+        return valid && txn->moved ? STM_MOVED : STM_CONFLICT;
     }
     uint32_t written = load_relaxed(&txn->slot->pending_count);
     struct wake_list wakes;
@@ -303,6 +362,16 @@ static enum stm_status lock_to_commit(struct txn *txn, bool may_sleep, uint64_t 
         return log_crowded(store) ? STM_BUSY : lock_try(store, txn->slot);
     enum stm_status status = log_wait_for_room(store, deadline_ns);
     return status != STM_OK ? status : lock_acquire(store, txn->slot, deadline_ns);
+}
+
+enum stm_status txn_become_serial(struct txn *txn)
+{
+    if (!txn_reads_unchanged(txn) && !PLANTED(BLIND_SERIAL)) {
+        lock_release(txn->store);
+        return STM_CONFLICT;
+    }
+    txn->flags |= TXN_SERIAL;
+    return STM_OK;
 }
 
 enum stm_status txn_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns)

@@ -26,10 +26,23 @@ static bool logged(const struct store *store, struct pending pending)
            !(load_relaxed(&store_cell(store, pending.cell)->flags) & CELL_STRUCTURE);
 }
 
+/* Bytes that a value may still grow by: of a sum that the commit makes. */
+static uint32_t spare_bytes(const struct version *version)
+{
+    return version->shape & VERSION_DELTA ? NUMBER_BYTES - version_length(version) : 0;
+}
+
 static size_t pending_bytes(const struct store *store, struct pending pending)
 {
+    const struct version *version = store_version(store, pending.version);
     return log_write_bytes(store_cell(store, pending.cell)->key_length,
-                           version_length(store_version(store, pending.version)));
+                           version_length(version) + spare_bytes(version));
+}
+
+static void copy_value(struct log_write *write, const struct version *version)
+{
+    write->shape = version->shape;
+    memcpy(write->bytes + write->key_length, version->payload, version_length(version));
 }
 
 static struct log_write *add_write(const struct store *store, struct log_write *write,
@@ -38,10 +51,10 @@ static struct log_write *add_write(const struct store *store, struct log_write *
     const struct cell *cell = store_cell(store, pending.cell);
     const struct version *version = store_version(store, pending.version);
     write->variable = cell->variable;
-    write->shape = version->shape;
     write->key_length = cell->key_length;
+    write->spare = (uint16_t)spare_bytes(version);
     memcpy(write->bytes, cell->key, cell->key_length);
-    memcpy(write->bytes + cell->key_length, version->payload, version_length(version));
+    copy_value(write, version);
     return (struct log_write *)log_next_write(write);
 }
 
@@ -196,6 +209,28 @@ void log_stamp(struct store *store, struct slot *slot, uint64_t ts)
     region_ref ref = load_relaxed(&slot->log_first);
     for (; ref != 0; ref = load_relaxed(&log_part_at(store, ref)->next))
         put_relaxed(&log_part_at(store, ref)->ts, ts);
+}
+
+void log_settle(struct store *store, struct slot *slot)
+{
+    const struct pending *pending = store_at(store, load_relaxed(&slot->pending_block));
+    region_ref ref = load_relaxed(&slot->log_first);
+    for (; ref != 0; ref = load_relaxed(&log_part_at(store, ref)->next)) {
+        struct log_part *part = log_part_at(store, ref);
+        struct log_write *write = (struct log_write *)(part + 1);
+        for (uint32_t i = 0; i < part->count; pending++) {
+            if (!logged(store, *pending))
+                continue;
+            if (write->shape & VERSION_UNSETTLED && !PLANTED(LOG_UNSETTLED)) {
+                const struct version *version = store_version(store, pending->version);
+                uint32_t room = log_value_length(write) + write->spare;
+                copy_value(write, version);
+                write->spare = (uint16_t)(room - version_length(version));
+            }
+            write = (struct log_write *)log_next_write(write);
+            i++;
+        }
+    }
 }
 
 /* Watchers that were too far behind already lose their place; who has waited for a part

@@ -95,7 +95,7 @@ static inline uint32_t log_value_length(const struct log_write *write)
 /* The write behind this one; only part->count says whether there is one. */
 static inline const struct log_write *log_next_write(const struct log_write *write)
 {
-    size_t bytes = log_write_bytes(write->key_length, log_value_length(write));
+    size_t bytes = log_write_bytes(write->key_length, log_value_length(write) + write->spare);
     return (const struct log_write *)((const uint8_t *)write + bytes);
 }
 
@@ -115,6 +115,10 @@ enum stm_status log_wait_for_room(struct store *store, uint64_t deadline_ns);
 
 /* Writes the commit number into the record, before the clock shows it.  Needs the lock. */
 void log_stamp(struct store *store, struct slot *slot, uint64_t ts);
+
+/* Brings the record in line with the versions, which have their final values now.  Needs the
+ * lock, and comes before the clock shows the commit. */
+void log_settle(struct store *store, struct slot *slot);
 
 /* Puts the record at the end of the log, after the clock was stored; the set of followers
  * to wake when the lock is released.  Needs the lock. */

@@ -10,6 +10,7 @@
 #include "history.h"
 #include "lock.h"
 #include "py_atomic.h"
+#include "py_blind.h"
 #include "py_errors.h"
 #include "py_hub.h"
 #include "py_invariants.h"
@@ -21,6 +22,7 @@
 #define SERIAL_AFTER 10u  /* losses until a block runs where it cannot lose */
 #define PATIENT_FROM 3u   /* the first losses are followed by an attempt at once */
 #define BACKOFF_NS 2000u  /* doubled with each further loss */
+#define MOVES 4u          /* races that functions of commute lose until they take the lock */
 
 static int check_open(struct thread_context *context)
 {
@@ -147,6 +149,7 @@ static int start_attempt(struct thread_context *context)
     block->waiter = 0;
     Py_CLEAR(block->on_commit);
     Py_CLEAR(block->on_abort);
+    Py_CLEAR(block->commutes);
     block->marked = 0;
     context->attempts_begun++;
     txn_begin(&context->txn, block->options.store, slot, flags);
@@ -163,7 +166,7 @@ int block_open(struct thread_context *context, const struct block_options *optio
     block->deadline_ns =
         options->timeout_ns == 0 ? NO_DEADLINE : platform_now_ns() + options->timeout_ns;
     block->attempt = block->losses = block->choosing = 0;
-    block->error = block->on_commit = block->on_abort = NULL;
+    block->error = block->on_commit = block->on_abort = block->commutes = NULL;
     if (start_attempt(context) < 0)
         return -1;
     context->levels[0] = (struct level){.owner = owner,
@@ -189,12 +192,43 @@ static enum stm_status commit_now(struct thread_context *context)
     return status;
 }
 
+/* Has the functions of commute run on newer values; alone once they have lost often.
+ * STM_INTERRUPTED with an exception. */
+static enum stm_status follow_moves(struct thread_context *context, uint32_t moves)
+{
+    struct txn *txn = &context->txn;
+    if (moves == MOVES) {
+        if (lock_for_serial(context, txn->slot) < 0)
+            return STM_INTERRUPTED;
+        enum stm_status status = txn_become_serial(txn);
+        if (status != STM_OK)
+            return status;
+    }
+    if (blind_run_again(context) == 0)
+        return STM_OK;
+    if (!context->block.doomed)
+        return STM_INTERRUPTED;
+    PyErr_Clear();
+    return STM_CONFLICT;
+}
+
+static enum stm_status commit_all(struct thread_context *context)
+{
+    enum stm_status status = commit_now(context);
+    for (uint32_t moves = 1; status == STM_MOVED; moves++) {
+        status = follow_moves(context, moves);
+        if (status == STM_OK)
+            status = commit_now(context);
+    }
+    return status;
+}
+
 /* Makes the block's writes final; or, where it only observes, sees that what it has read is
  * still the newest, and leaves a waiter for the day when it isn't. */
 static enum stm_status finish(struct thread_context *context)
 {
     const struct block_options *options = &context->block.options;
-    return options->observes ? hub_leave_waiter(context, options->hub) : commit_now(context);
+    return options->observes ? hub_leave_waiter(context, options->hub) : commit_all(context);
 }
 
 enum block_outcome block_commit(struct thread_context *context)
@@ -292,16 +326,17 @@ int block_close(struct thread_context *context)
         bump_relaxed(&context->txn.counters->aborts, 1);
     stats_leave(context->txn.slot);
     block_forget_levels(context, 0);
-    PyObject *saved = block->saved, *error = block->error;
+    PyObject *saved = block->saved, *error = block->error, *commutes = block->commutes;
     PyObject *hooks = committed ? block->on_commit : block->on_abort;
     PyObject *others = committed ? block->on_abort : block->on_commit;
-    block->saved = block->error = block->on_commit = block->on_abort = NULL;
+    block->saved = block->error = block->on_commit = block->on_abort = block->commutes = NULL;
     block->site = NULL;
     block->frame = NULL;
     if (context->txn.store != NULL)
         block_drop_transaction(context);
     Py_XDECREF(saved);
     Py_XDECREF(error);
+    Py_XDECREF(commutes);
     Py_XDECREF(others);
     if (parked)
         Py_CLEAR(hooks); /* the outcome is still to come */

@@ -70,6 +70,7 @@ int errors_raise(struct thread_context *context, enum stm_status status, PyObjec
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     case STM_OK:
+    case STM_MOVED:
     case STM_BUSY:
     case STM_INTERRUPTED:
         break;

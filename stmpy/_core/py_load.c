@@ -205,8 +205,8 @@ int var_load(struct var *self, PyObject *key_object, PyObject **out)
 
 /* ---- saving ------------------------------------------------------------------------------------ */
 
-static int check_writable(struct var *self, struct thread_context *context, bool inside,
-                          PyObject *key)
+int var_check_writable(struct var *self, struct thread_context *context, bool inside,
+                       PyObject *key)
 {
     if (!inside)
         return errors_format(self->state, ERROR_TRANSACTION_REQUIRED,
@@ -248,13 +248,12 @@ static void replace_object(struct thread_context *context, struct txn_entry *ent
     Py_XDECREF(old); /* last: it may run code */
 }
 
-/* The key's entry, which a lookup makes if there is none; with `read` in the read set. */
-static int find_entry(struct var *self, struct thread_context *context,
-                      const struct encoded_key *key, PyObject *key_object, bool read,
-                      struct txn_entry **out)
+int var_find_entry(struct var *self, struct thread_context *context,
+                   const struct encoded_key *key, PyObject *key_object, bool read,
+                   struct txn_entry **out)
 {
     struct txn_entry *entry = keys_entry(context, key);
-    if (entry == NULL || (read && entry->pending == 0)) {
+    if (entry == NULL || read) {
         struct txn_value value;
         enum stm_status status =
             txn_lookup_entry(&context->txn, &key->key, entry, read, &value);
@@ -275,7 +274,7 @@ static int save_bytes(struct var *self, struct thread_context *context, PyObject
     struct txn_entry *entry = NULL;
     int result = keys_encode(context, self, key_object, &key);
     if (result == 0)
-        result = find_entry(self, context, &key, key_object, false, &entry);
+        result = var_find_entry(self, context, &key, key_object, false, &entry);
     keys_free(&key);
     if (result < 0)
         return -1;
@@ -326,7 +325,7 @@ static int delete_key(struct var *self, struct thread_context *context, PyObject
     struct txn_entry *entry = NULL;
     int result = keys_encode(context, self, key_object, &key);
     if (result == 0)
-        result = find_entry(self, context, &key, key_object, true, &entry);
+        result = var_find_entry(self, context, &key, key_object, true, &entry);
     if (result == 0)
         result = delete_entry(self, context, entry, key_object);
     keys_free(&key);
@@ -337,7 +336,7 @@ int var_save(struct var *self, PyObject *key_object, PyObject *value)
 {
     bool inside;
     struct thread_context *context = var_context(self, POINT_WRITE, key_object, &inside);
-    if (context == NULL || check_writable(self, context, inside, key_object) < 0)
+    if (context == NULL || var_check_writable(self, context, inside, key_object) < 0)
         return -1;
     return value != NULL ? save_value(self, context, key_object, value)
                          : delete_key(self, context, key_object);

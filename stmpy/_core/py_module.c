@@ -89,6 +89,7 @@ static const char *const error_names[ERROR_KINDS] = {
     [ERROR_ENCODE] = "EncodeError",
     [ERROR_DECODE] = "DecodeError",
     [ERROR_NESTED_MISUSE] = "NestedMisuse",
+    [ERROR_NOT_A_NUMBER] = "NotANumber",
     [ERROR_STM] = "StmError",
 };
 

@@ -190,8 +190,10 @@ int block_nest(struct thread_context *context, struct atomic *owner, bool read_o
     if (hold_objects(context, &level->held) < 0)
         return -1;
     PyObject *hooks = context->block.on_commit;
+    PyObject *commutes = context->block.commutes;
     level->owner = owner;
     level->hooks = hooks == NULL ? 0 : PyList_GET_SIZE(hooks);
+    level->commutes = commutes == NULL ? 0 : PyList_GET_SIZE(commutes);
     level->read_only = read_only || context->levels[context->depth - 1].read_only;
     if (!(context->txn.flags & TXN_READ_ONLY))
         level->savepoint = txn_save(&context->txn);
@@ -199,11 +201,17 @@ int block_nest(struct thread_context *context, struct atomic *owner, bool read_o
     return 0;
 }
 
-/* What an undone level asked for after a commit is off. */
-static int drop_hooks(struct thread_context *context, const struct level *level)
+static int cut(PyObject *list, Py_ssize_t length)
 {
-    PyObject *hooks = context->block.on_commit;
-    return hooks == NULL ? 0 : PyList_SetSlice(hooks, level->hooks, PY_SSIZE_T_MAX, NULL);
+    return list == NULL ? 0 : PyList_SetSlice(list, length, PY_SSIZE_T_MAX, NULL);
+}
+
+/* What an undone level asked for at or after a commit is off. */
+static int drop_functions(struct thread_context *context, const struct level *level)
+{
+    if (cut(context->block.on_commit, level->hooks) < 0)
+        return -1;
+    return cut(context->block.commutes, level->commutes);
 }
 
 int block_unnest(struct thread_context *context, bool keep)
@@ -218,7 +226,7 @@ int block_unnest(struct thread_context *context, bool keep)
     } else {
         if (!(context->txn.flags & TXN_READ_ONLY))
             txn_rollback(&context->txn, level->savepoint);
-        result = drop_hooks(context, level);
+        result = drop_functions(context, level);
         /* A doomed attempt shows its objects to nobody any more. */
         if (result == 0 && !context->block.doomed)
             result = restore_objects(context, held);

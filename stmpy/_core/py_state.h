@@ -17,6 +17,7 @@ enum error_kind {
     ERROR_ENCODE,
     ERROR_DECODE,
     ERROR_NESTED_MISUSE,
+    ERROR_NOT_A_NUMBER,
     ERROR_STM,
     ERROR_KINDS,
 };

@@ -25,6 +25,7 @@ struct level {
     struct txn_savepoint savepoint; /* of nested levels */
     bool read_only;                 /* writes are refused here and further in */
     Py_ssize_t hooks;               /* length of on_commit where it began */
+    Py_ssize_t commutes;            /* length of commutes likewise */
     PyObject *held;                 /* Owned: objects of the enclosing levels, or NULL */
 };
 
@@ -58,6 +59,7 @@ struct block {
     struct _PyInterpreterFrame *frame;  /* Borrowed: the frame of the with statement */
     PyObject *on_commit;    /* Owned: list of functions to call after a commit, or NULL */
     PyObject *on_abort;     /* Owned: likewise after the block was undone */
+    PyObject *commutes;     /* Owned: list of (place of the entry, function), or NULL */
     PyObject *saved;        /* Owned: list of what names were bound to at entry, or NULL */
 };
 

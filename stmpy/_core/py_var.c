@@ -109,8 +109,8 @@ static void var_dealloc(struct var *self)
 
 /* ---- the mapping ------------------------------------------------------------------------------- */
 
-/* KeyError(key).  Given the key alone, PyErr_SetObject would take a tuple for the arguments. */
-static void raise_key_error(PyObject *key)
+/* Given the key alone, PyErr_SetObject would take a tuple for the arguments. */
+void var_raise_key_error(PyObject *key)
 {
     PyObject *error = PyObject_CallOneArg(PyExc_KeyError, key);
     if (error != NULL)
@@ -123,7 +123,7 @@ static PyObject *var_subscript(struct var *self, PyObject *key)
     PyObject *value = NULL;
     int found = var_load(self, key, &value);
     if (found == 0)
-        raise_key_error(key);
+        var_raise_key_error(key);
     return found > 0 ? value : NULL;
 }
 
@@ -131,7 +131,7 @@ static int var_assign(struct var *self, PyObject *key, PyObject *value)
 {
     int done = var_save(self, key, value);
     if (done == 0)
-        raise_key_error(key);
+        var_raise_key_error(key);
     return done > 0 ? 0 : -1;
 }
 
@@ -170,8 +170,39 @@ static PyObject *pop(struct var *self, PyObject *const *args, Py_ssize_t count)
     if (found == 0 && count == 2)
         value = Py_NewRef(args[1]);
     else if (found == 0)
-        raise_key_error(args[0]);
+        var_raise_key_error(args[0]);
     return value;
+}
+
+static bool arguments_fit(const char *signature, Py_ssize_t count, Py_ssize_t least,
+                          Py_ssize_t most)
+{
+    if (count >= least && count <= most)
+        return true;
+    PyErr_Format(PyExc_TypeError, "%s takes %zd to %zd arguments, not %zd", signature, least, most,
+                 count);
+    return false;
+}
+
+static PyObject *add(struct var *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (!arguments_fit("add(key, n=1)", count, 1, 2))
+        return NULL;
+    return var_add(self, args[0], count == 2 ? args[1] : NULL);
+}
+
+static PyObject *commute(struct var *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (!arguments_fit("commute(key, fn)", count, 2, 2))
+        return NULL;
+    return var_commute(self, args[0], args[1]);
+}
+
+static PyObject *ensure(struct var *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (!arguments_fit("ensure(key[, default])", count, 1, 2))
+        return NULL;
+    return var_ensure(self, args[0], count == 2 ? args[1] : NULL);
 }
 
 static PyObject *get_store(struct var *self, void *unused)
@@ -193,6 +224,28 @@ static PyMethodDef var_methods[] = {
      "get($self, key, default=None, /)\n--\n\nThe value of the key, or the default."},
     {"pop", (PyCFunction)(void (*)(void))pop, METH_FASTCALL,
      "pop($self, key, default=<unrepresentable>, /)\n--\n\nDelete the key and return its value."},
+    {"add", (PyCFunction)(void (*)(void))add, METH_FASTCALL,
+     "add($self, key, n=1, /)\n--\n\n"
+     "Add a number to the value; never conflicts with another addition.\n\n"
+     "The sum is made at the commit, of what the key holds then; an absent key counts from 0\n"
+     "and is inserted. Reading the key in the same block, before or after, makes it an ordinary\n"
+     "read and write. So does a value or sum of more than 64 bits, or of another number type\n"
+     "than int and float. Floats are added up in the order of the commits. A concurrent\n"
+     "deletion of the key runs the block again. Raises NotANumber where the value or n is no\n"
+     "number. (As FoundationDB's atomic ADD.)"},
+    {"commute", (PyCFunction)(void (*)(void))commute, METH_FASTCALL,
+     "commute($self, key, fn, /)\n--\n\n"
+     "Set the value to fn(value), without depending on the value: no conflict on the key.\n\n"
+     "fn is called now, with what the block sees, and again at the commit for as long as others\n"
+     "have changed the key; None stands for an absent key. So it should use its argument alone.\n"
+     "Nothing is returned: what fn made now need not be what is committed. Reading the key in\n"
+     "the same block, before or after, makes it an ordinary read and write. (As in Clojure.)"},
+    {"ensure", (PyCFunction)(void (*)(void))ensure, METH_FASTCALL,
+     "ensure($self, key, default=<unrepresentable>, /)\n--\n\n"
+     "Read the key, and let the block commit only if nobody else has changed it.\n\n"
+     "That is what every read does, except under isolation='snapshot': there it prevents write\n"
+     "skew on this key. Without a default, KeyError if the key is absent; its absence is\n"
+     "ensured all the same. (As in Clojure.)"},
     {"copy", (PyCFunction)var_copy, METH_NOARGS,
      "copy($self, /)\n--\n\nAll keys and values, at one snapshot, as a dict."},
     {"get_many", (PyCFunction)(void (*)(void))var_get_many, METH_VARARGS | METH_KEYWORDS,
@@ -253,7 +306,36 @@ static int ref_set(struct var *self, PyObject *value, void *unused)
     return var_save(self, Py_None, value) < 0 ? -1 : 0;
 }
 
+static PyObject *ref_add(struct var *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (!arguments_fit("add(n=1)", count, 0, 1))
+        return NULL;
+    return var_add(self, Py_None, count == 1 ? args[0] : NULL);
+}
+
+static PyObject *ref_commute(struct var *self, PyObject *function)
+{
+    return var_commute(self, Py_None, function);
+}
+
+static PyObject *ref_ensure(struct var *self, PyObject *unused)
+{
+    (void)unused;
+    return var_ensure(self, Py_None, Py_None);
+}
+
 static PyMethodDef ref_methods[] = {
+    {"add", (PyCFunction)(void (*)(void))ref_add, METH_FASTCALL,
+     "add($self, n=1, /)\n--\n\n"
+     "Add a number to the value; never conflicts with another addition.\n\n"
+     "As TVar.add: counts from 0 until a value is set."},
+    {"commute", (PyCFunction)ref_commute, METH_O,
+     "commute($self, fn, /)\n--\n\n"
+     "Set the value to fn(value), without depending on the value: no conflict.\n\n"
+     "As TVar.commute: fn is called now, and again at the commit if the value has moved."},
+    {"ensure", (PyCFunction)ref_ensure, METH_NOARGS,
+     "ensure($self, /)\n--\n\n"
+     "The value, read such that it is validated under isolation='snapshot' as well."},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "TRef[int] is for type checkers."},
     {NULL, NULL, 0, NULL},
 };

@@ -35,12 +35,32 @@ int var_load(struct var *self, PyObject *key, PyObject **out);
  * -1 with an exception. */
 int var_save(struct var *self, PyObject *key, PyObject *value);
 
+/* 0 if the open block may write the key, else -1 with TransactionRequired or ReadOnly. */
+int var_check_writable(struct var *self, struct thread_context *context, bool inside,
+                       PyObject *key);
+
+/* The key's entry, which a lookup makes if there is none; with `read` in the read set.  -1
+ * with an exception. */
+struct encoded_key;
+int var_find_entry(struct var *self, struct thread_context *context,
+                   const struct encoded_key *key, PyObject *key_object, bool read,
+                   struct txn_entry **out);
+
 /* Decodes a version that was just looked up, and ends the read operation. */
 PyObject *var_decode(struct thread_context *context, struct txn_value value);
 
 /* Starts and ends a transaction of one read outside a block.  -1 with an exception. */
 int var_peek_begin(struct var *self, struct thread_context *context);
 void var_peek_end(struct thread_context *context);
+
+/* Writing without reading, and reading for certain: what the methods of both kinds do. */
+PyObject *var_add(struct var *self, PyObject *key, PyObject *n);
+PyObject *var_commute(struct var *self, PyObject *key, PyObject *function);
+/* Raises KeyError, or gives `missing` if that is not NULL, for an absent key. */
+PyObject *var_ensure(struct var *self, PyObject *key, PyObject *missing);
+
+/* KeyError(key). */
+void var_raise_key_error(PyObject *key);
 
 /* Methods that look at the whole variable, or at many keys of it. */
 Py_ssize_t var_length(struct var *self);

@@ -22,6 +22,10 @@ static void roll_back(struct store *store, struct pending *pending)
         return;
     struct cell *cell = store_cell(store, pending->cell);
     struct version *version = store_version(store, ref);
+    if (PLANTED(SUM_SURVIVES) && load_relaxed(&cell->head) == ref) {
+        pending->version = 0;
+        return;
+    }
     if (load_relaxed(&cell->head) == ref)
         put_release(&cell->head, load_relaxed(&version->prev)); /* Pairs with `visible`. */
     if (load_relaxed(&cell->flags) & CELL_FRESH)

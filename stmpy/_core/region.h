@@ -51,6 +51,8 @@ struct magazine {
 enum version_flags {
     VERSION_TOMBSTONE = 1, /* the key is absent from here on */
     VERSION_MUTABLE = 2,   /* the decoded value can be changed in place */
+    VERSION_DELTA = 4,     /* pending: a number that the commit adds to what is there */
+    VERSION_COMMUTED = 8,  /* pending: what a function made of what was there */
 };
 
 /* One committed value of one key.  Immutable after publish, except `prev`. */
@@ -58,11 +60,12 @@ struct version {
     shared_u32 prev;   /* the older version; Protected by the commit lock */
     shared_u32 site;   /* the block of code that wrote it; in limbo the next block there */
     shared_u64 ts;     /* commit number; set under the commit lock before publishing */
-    uint32_t shape;    /* bytes of payload << 3 | enum version_flags */
+    uint32_t shape;    /* bytes of payload << VERSION_FLAG_BITS | enum version_flags */
     uint8_t payload[]; /* CBOR; in a structure cell the number of live keys as uint64_t */
 };
 
-#define VERSION_FLAG_BITS 3
+#define VERSION_FLAG_BITS 4
+#define VERSION_UNSETTLED ((uint32_t)VERSION_DELTA | VERSION_COMMUTED) /* see txn_blind.c */
 
 static inline uint32_t version_length(const struct version *version)
 {
@@ -139,8 +142,9 @@ struct log_part {
 /* One key that the commit wrote; the next one begins at a multiple of 8 bytes. */
 struct log_write {
     uint32_t variable;   /* ref of struct variable */
-    uint32_t shape;      /* of the version: bytes of value << 3 | enum version_flags */
-    uint32_t key_length; /* bytes of key */
+    uint32_t shape;      /* of the version: bytes of value and enum version_flags */
+    uint16_t key_length; /* bytes of key */
+    uint16_t spare;      /* bytes behind the value: a sum may need fewer than were kept for it */
     uint8_t bytes[];     /* the key, then the value */
 };
 

@@ -8,6 +8,7 @@
 enum stm_status {
     STM_OK = 0,
     STM_CONFLICT,       /* another commit came between: run the block again */
+    STM_MOVED,          /* a function of commute must run again: see txn_newest */
     STM_BUSY,           /* the commit lock is held; ask again, ready to sleep */
     STM_INTERRUPTED,    /* a signal arrived while sleeping: look at it, ask again */
     STM_TIMED_OUT,      /* the deadline passed while sleeping */

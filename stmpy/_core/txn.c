@@ -23,7 +23,7 @@ void txn_begin(struct txn *txn, struct store *store, struct slot *slot, uint32_t
     txn->flags = flags;
     txn->counters = stats_of_site(slot, txn->site);
     txn->committed = 0;
-    txn->stale = txn->prepared = false;
+    txn->stale = txn->moved = txn->prepared = false;
     txn->levels = txn->level_pending = 0;
     txn->bytes = 0;
     txn->conflict = (struct txn_conflict){CONFLICT_NONE, UINT32_MAX, 0};
@@ -280,6 +280,8 @@ enum stm_status txn_lookup_entry(struct txn *txn, const struct key *key,
             status = STM_TOO_OLD;
         }
     }
+    if (status == STM_OK && read && txn_pending_is(txn, entry, VERSION_UNSETTLED))
+        status = txn_settle_read(txn, entry);
     if (status != STM_OK)
         return status;
     if (read && entry->pending == 0)
@@ -296,10 +298,21 @@ enum stm_status txn_lookup(struct txn *txn, const struct key *key, bool read,
     return txn_lookup_entry(txn, key, txn_set_find(txn, key), read, out);
 }
 
+void txn_newest(struct txn *txn, const struct txn_entry *entry, struct txn_value *out)
+{
+    struct key key = txn_entry_as_key(txn, entry);
+    bool newer;
+    slot_read_begin(txn->store, txn->slot);
+    uint64_t clock = load_acquire(&txn->store->region->clock); /* Pairs with publish. */
+    region_ref cell = index_find(txn->store, &key);
+    region_ref version = cell == 0 ? 0 : visible(txn, cell, clock, &newer);
+    fill_value(live_or_null(txn, version), NULL, out);
+}
+
 /* ---- writing ------------------------------------------------------------------------------ */
 
 /* A first write after a stale read can't commit any more. */
-static enum stm_status check_writable(struct txn *txn)
+enum stm_status txn_check_writable(struct txn *txn)
 {
     if (!txn->stale || txn->flags & TXN_SNAPSHOT)
         return STM_OK;
@@ -334,7 +347,8 @@ static enum stm_status find_same(struct txn *txn, struct txn_entry *entry,
                                  const uint8_t *payload, size_t length, bool *same)
 {
     if (entry->pending != 0) {
-        *same = same_as_current(txn, entry, payload, length);
+        *same = !txn_pending_is(txn, entry, VERSION_UNSETTLED) &&
+                same_as_current(txn, entry, payload, length);
         return STM_OK;
     }
     enum stm_status status = STM_OK;
@@ -355,7 +369,7 @@ enum stm_status txn_put(struct txn *txn, struct txn_entry *entry, const uint8_t 
     enum stm_status status = find_same(txn, entry, payload, length, &same);
     if (status != STM_OK || same)
         return status;
-    status = check_writable(txn);
+    status = txn_check_writable(txn);
     if (status != STM_OK)
         return status;
     if (txn->bytes + length > TXN_BYTES_LIMIT)
@@ -370,10 +384,10 @@ enum stm_status txn_put(struct txn *txn, struct txn_entry *entry, const uint8_t 
 
 enum stm_status txn_delete(struct txn *txn, struct txn_entry *entry)
 {
-    enum stm_status status = txn_live(txn, entry) ? check_writable(txn) : STM_OK;
+    enum stm_status status = txn_live(txn, entry) ? txn_check_writable(txn) : STM_OK;
     if (status != STM_OK)
         return status;
-    /* Perhaps only the snapshot that check_writable has moved to shows that it is gone. */
+    /* Perhaps only the snapshot that txn_check_writable has moved to shows that it is gone. */
     if (!txn_live(txn, entry)) {
         if (entry->pending == 0)
             entry->flags |= ENTRY_READ;

@@ -8,6 +8,7 @@
 #define STMPY_TXN_H
 
 #include "index.h"
+#include "number.h"
 
 #define TXN_BYTES_LIMIT ((size_t)64 << 20) /* of values written by one block */
 
@@ -22,6 +23,7 @@ enum entry_flags {
     ENTRY_LIVE = 2,      /* the key was there at the snapshot */
     ENTRY_STRUCTURE = 4, /* the structure cell of the variable, not a key */
     ENTRY_MARK = 8,      /* for the binding: the object may have been changed in place */
+    ENTRY_ENSURED = 16,  /* validate it under snapshot isolation as well */
 };
 
 #define ENTRY_START 12u /* bytes of a value that an entry remembers */
@@ -37,6 +39,7 @@ struct txn_entry {
     uint32_t flags;      /* enum entry_flags */
     uint32_t seen_length;             /* bytes of the value at the snapshot */
     uint8_t seen_start[ENTRY_START];  /* its first bytes */
+    uint64_t base;       /* commit number of the value that a function was given; 0: none */
     void *object;        /* Owned by the binding */
 };
 
@@ -77,6 +80,7 @@ struct txn {
     uint64_t began;         /* platform_ticks at the start of the attempt; 0: not taken */
     bool stale;             /* has read a value that was superseded already */
     bool reads_own;         /* has looked at what it has written, since the binding cleared it */
+    bool moved;             /* a function of commute has had a value that is not the newest */
     bool prepared;          /* txn_commit has made the structure versions */
     uint32_t levels;        /* savepoints open */
     uint32_t level_pending; /* pending versions from here on belong to the innermost level */
@@ -99,9 +103,14 @@ struct txn {
 void txn_begin(struct txn *txn, struct store *store, struct slot *slot, uint32_t flags);
 
 /* Publishes everything at once.  STM_BUSY if the commit lock is held and `may_sleep` is
- * false: call again, detached from the interpreter, with true.  After STM_OK and
- * STM_CONFLICT only txn_end may follow; after any other status the transaction goes on. */
+ * false: call again, detached from the interpreter, with true.  STM_MOVED if a function of
+ * commute must run again: see txn_newest.  After STM_OK and STM_CONFLICT only txn_end may
+ * follow; after any other status the transaction goes on. */
 enum stm_status txn_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns);
+
+/* Makes what is left of the transaction serial; the caller has taken the commit lock.  Gives
+ * it back with STM_CONFLICT if something that was read has changed. */
+enum stm_status txn_become_serial(struct txn *txn);
 
 /* Ends the transaction; without effect unless txn_commit returned STM_OK.  Gives the
  * commit lock back in serial mode.  Objects of entries are the binding's to drop before. */
@@ -125,6 +134,27 @@ enum stm_status txn_put(struct txn *txn, struct txn_entry *entry, const uint8_t 
 
 /* Deletes a key that the transaction sees; nothing if it is absent. */
 enum stm_status txn_delete(struct txn *txn, struct txn_entry *entry);
+
+/* Adds a number to whatever the key holds when the block commits; 0 where it is absent.
+ * `entry` comes from txn_lookup without `read`.  Not `added` if the block depends on the
+ * value already, or if the sum is none for the core: read the key and write it then. */
+enum stm_status txn_add(struct txn *txn, struct txn_entry *entry, struct number number,
+                        bool *added);
+
+/* Whether a function of the key's value can still be left out of the read set. */
+bool txn_may_commute(const struct txn *txn, const struct txn_entry *entry);
+
+/* Writes what a function made of the value of commit `base` (0: of its absence). */
+enum stm_status txn_put_commuted(struct txn *txn, struct txn_entry *entry, uint64_t base,
+                                 const uint8_t *payload, size_t length,
+                                 uint32_t version_flags);
+
+/* After STM_MOVED, for each key that was commuted: looks up the newest value, as txn_lookup
+ * does.  Where its `ts` is not the entry's `base`, the functions run again, and what they
+ * make of it is written with txn_put_again; then the commit is tried again. */
+void txn_newest(struct txn *txn, const struct txn_entry *entry, struct txn_value *out);
+enum stm_status txn_put_again(struct txn *txn, struct txn_entry *entry, uint64_t base,
+                              const uint8_t *payload, size_t length, uint32_t version_flags);
 
 /* The version an entry now stands for; NULL if the key is absent.  For own writes at any
  * time, else within a read operation. */
@@ -177,6 +207,20 @@ enum stm_status txn_set_add(struct txn *txn, const struct key *key, uint32_t fla
                             struct txn_entry **out);
 void txn_set_clear(struct txn *txn);
 
+/* STM_OK if the transaction may write: what it has read is still the newest. */
+enum stm_status txn_check_writable(struct txn *txn);
+
+/* Makes a key that was added to or commuted one that was read and written.  STM_CONFLICT if
+ * its value at the snapshot does not allow it. */
+enum stm_status txn_settle_read(struct txn *txn, struct txn_entry *entry);
+/* The same for all such keys of a variable. */
+enum stm_status txn_settle_variable(struct txn *txn, region_ref variable);
+
+/* Under the commit lock: what a delta and the newest version (NULL: none) add up to; false
+ * if that is none for the core.  And makes the delta that sum. */
+bool txn_sum(const struct version *head, const struct version *delta, struct number *out);
+void txn_settle_sum(const struct version *head, struct version *delta);
+
 /* Puts a new, unpublished version with room for `length` bytes into the write set. */
 enum stm_status txn_pending_add(struct txn *txn, struct txn_entry *entry, size_t length,
                                 uint32_t version_flags, struct version **out);
@@ -204,6 +248,15 @@ enum stm_status txn_prepare_structures(struct txn *txn);
 static inline struct pending *txn_pending(const struct txn *txn)
 {
     return store_at(txn->store, load_relaxed(&txn->slot->pending_block));
+}
+
+/* Whether the key was written with a version that has one of these flags. */
+static inline bool txn_pending_is(const struct txn *txn, const struct txn_entry *entry,
+                                  uint32_t version_flags)
+{
+    return entry->pending != 0 &&
+           store_version(txn->store, txn_pending(txn)[entry->pending - 1].version)->shape &
+               version_flags;
 }
 
 /* Whether the key will be there after this transaction. */

@@ -153,7 +153,9 @@ enum stm_status txn_walk(struct txn *txn, region_ref variable, bool values, txn_
 {
     struct walk walk = {txn, values, visit, context};
     uint64_t count;
-    enum stm_status status = read_structure(txn, variable, &count);
+    enum stm_status status = values ? txn_settle_variable(txn, variable) : STM_OK;
+    if (status == STM_OK)
+        status = read_structure(txn, variable, &count);
     if (status != STM_OK)
         return status;
     slot_read_begin(txn->store, txn->slot);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable, Iterable, Iterator, MutableSet
 from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, Final, Self
@@ -10,14 +9,14 @@ from typing import Any, ClassVar, Final, Self
 from stmpy._store import Store
 from stmpy.structs._base import OPTIONS, Structure
 
-_STRIPES: Final = 16
+_VALUE: Final = "value"
 
 
 class TCounter(Structure):
     """A number that blocks add to without getting into each other's way.
 
-    Each thread adds to one of 16 stripes, so that two additions rarely conflict; reading `value`
-    adds the stripes up and conflicts with every addition.
+    Additions never conflict with each other, in however many threads; a block that reads `value`
+    and writes conflicts with every addition.
     """
 
     _kind = "counter"
@@ -27,19 +26,13 @@ class TCounter(Structure):
 
     def add(self, n: int = 1) -> None:
         """Add `n`, which may be negative."""
-        # Threads that are started together have native numbers that follow each other.
-        stripe = ("stripe", threading.get_native_id() % _STRIPES)
-
-        def add() -> None:
-            self._state[stripe] = self._state.get(stripe, 0) + n
-
-        self._run(add)
+        self._run(lambda: self._state.add(_VALUE, n))
 
     @property
     def value(self) -> int:
         """The sum of all that was added."""
-        stripes = [("stripe", i) for i in range(_STRIPES)]
-        return sum(self._state.get_many(stripes, 0).values())
+        value: int = self._state.get(_VALUE, 0)
+        return value
 
 
 class TSet[T: Hashable](Structure, MutableSet[T]):

@@ -44,12 +44,12 @@ enum stm_status seat_get(struct seat *seat, unsigned key, uint64_t *out)
         return status;
     *out = ABSENT;
     if (value.version != NULL)
-        memcpy(out, value.version->payload, sizeof *out);
+        *out = decode_content(value.version);
     txn_read_done(&seat->txn);
     return STM_OK;
 }
 
-static enum stm_status find_entry(struct seat *seat, unsigned key, struct txn_entry **out)
+enum stm_status seat_entry(struct seat *seat, unsigned key, struct txn_entry **out)
 {
     uint64_t bytes = key_bytes(key);
     struct key wanted = make_key(seat, key, &bytes);
@@ -65,16 +65,16 @@ static enum stm_status find_entry(struct seat *seat, unsigned key, struct txn_en
 enum stm_status seat_put(struct seat *seat, unsigned key, uint64_t content)
 {
     struct txn_entry *entry;
-    enum stm_status status = find_entry(seat, key, &entry);
-    return status != STM_OK ? status
-                            : txn_put(&seat->txn, entry, (const uint8_t *)&content,
-                                      sizeof content, 0);
+    uint8_t bytes[NUMBER_BYTES];
+    size_t length = number_write(bytes, (struct number){.integer = (int64_t)content});
+    enum stm_status status = seat_entry(seat, key, &entry);
+    return status != STM_OK ? status : txn_put(&seat->txn, entry, bytes, length, 0);
 }
 
 enum stm_status seat_delete(struct seat *seat, unsigned key)
 {
     struct txn_entry *entry;
-    enum stm_status status = find_entry(seat, key, &entry);
+    enum stm_status status = seat_entry(seat, key, &entry);
     return status != STM_OK ? status : txn_delete(&seat->txn, entry);
 }
 
@@ -88,7 +88,7 @@ static bool collect(void *context, const uint8_t *key, uint32_t length,
         sim_fail("a walk meets a key that never was");
     if (contents[number] != ABSENT)
         sim_fail("a walk meets key %u twice", number);
-    memcpy(&contents[number], version->payload, sizeof *contents);
+    contents[number] = decode_content(version);
     return true;
 }
 
@@ -101,6 +101,21 @@ enum stm_status seat_walk(struct seat *seat, unsigned variable, uint64_t content
 
 /* ---- single steps ----------------------------------------------------------------------------- */
 
+static void own_write(struct own *own, unsigned key, uint64_t content)
+{
+    own->written |= 1u << key;
+    own->added &= ~(1u << key);
+    own->commuted &= ~(1u << key);
+    own->contents[key] = content;
+}
+
+/* What was written without reading and then read is an ordinary write from then on. */
+static void note_read(struct frame *frame, unsigned key, uint64_t content)
+{
+    if ((frame->own.added | frame->own.commuted) >> key & 1)
+        own_write(&frame->own, key, content);
+}
+
 /* Writing what is there already is a read of it. */
 static void note_write(struct frame *frame, unsigned key, uint64_t content)
 {
@@ -110,8 +125,7 @@ static void note_write(struct frame *frame, unsigned key, uint64_t content)
         oracle_get(frame->fibre, key, content);
         return;
     }
-    frame->own.written |= 1u << key;
-    frame->own.contents[key] = content;
+    own_write(&frame->own, key, content);
 }
 
 static enum stm_status do_write(struct frame *frame, unsigned key, uint64_t content)
@@ -139,14 +153,46 @@ static enum stm_status do_read(struct frame *frame, struct op op)
         status = seat_walk(frame->seat, variable, contents);
         if (status == STM_OK)
             oracle_walk(frame->fibre, variable, contents);
+        for (unsigned i = 0; i < KEYS && status == STM_OK; i++) {
+            if (VARIABLE_OF(i) == variable)
+                note_read(frame, i, contents[i]);
+        }
         return status;
     default:
         status = seat_get(frame->seat, op.key, &contents[0]);
-        if (status == STM_OK)
+        if (status == STM_OK) {
             oracle_get(frame->fibre, op.key, contents[0]);
+            note_read(frame, op.key, contents[0]);
+        }
         frame->awaiting = status == STM_OK && op.kind == AWAIT && contents[0] == ABSENT;
         return status;
     }
+}
+
+/* Adds, or applies the function, blindly or by reading and writing. */
+static enum stm_status do_blind(struct frame *frame, struct op op)
+{
+    struct own *own = &frame->own;
+    uint64_t number = (uint64_t)++frame->counter << 20, content;
+    unsigned bit = 1u << op.key;
+    bool blind, adds = op.kind == ADD;
+    enum stm_status status = adds ? seat_add(frame->seat, op.key, number, &blind)
+                                  : seat_commute(frame->seat, op.key, &blind);
+    if (status != STM_OK)
+        return status;
+    if (blind) {
+        uint64_t before = (own->added | own->commuted) & bit ? own->contents[op.key] : 0;
+        own->written |= bit;
+        *(adds ? &own->added : &own->commuted) |= bit;
+        own->contents[op.key] = before + (adds ? number : 1);
+        return STM_OK;
+    }
+    status = seat_get(frame->seat, op.key, &content);
+    if (status != STM_OK)
+        return status;
+    oracle_get(frame->fibre, op.key, content);
+    content = adds ? (content == ABSENT ? 0 : content) + number : commuted(content);
+    return do_write(frame, op.key, content);
 }
 
 /* Sweeps everything, or gives the oldest snapshot up as well. */
@@ -183,6 +229,9 @@ static enum stm_status do_op(struct frame *frame, struct op op)
         return do_write(frame, op.key, 7);
     case DEL:
         return do_write(frame, op.key, ABSENT);
+    case ADD:
+    case COMMUTE:
+        return do_blind(frame, op);
     case SAVE:
         frame->saved[frame->levels] = frame->own;
         frame->savepoints[frame->levels++] = txn_save(txn);
@@ -205,7 +254,7 @@ static void begin(struct frame *frame, uint32_t flags)
 {
     struct seat *seat = frame->seat;
     enum stm_status status = STM_OK;
-    frame->own.written = 0;
+    frame->own = (struct own){0};
     frame->levels = 0;
     frame->awaiting = false;
     if (flags & TXN_SERIAL) {
@@ -215,17 +264,6 @@ static void begin(struct frame *frame, uint32_t flags)
     }
     oracle_begin(frame->fibre, &seat->txn, &frame->own);
     txn_begin(&seat->txn, seat->store, seat->slot, flags);
-}
-
-static enum stm_status commit(struct frame *frame)
-{
-    struct txn *txn = &frame->seat->txn;
-    enum stm_status status = txn_commit(txn, false, 0);
-    while (status == STM_BUSY || status == STM_INTERRUPTED)
-        status = txn_commit(txn, true, NO_DEADLINE);
-    if (status == STM_STORE_FULL) /* may be tried again when others have freed something */
-        status = txn_commit(txn, true, NO_DEADLINE);
-    return status;
 }
 
 /* Sleeps until something that the attempt has read changes; true if it has already. */
@@ -258,7 +296,7 @@ static bool attempt(struct frame *frame, const struct block *block, uint32_t fla
     }
     uint64_t snapshot = txn->snapshot;
     if (status == STM_OK && !frame->awaiting)
-        status = commit(frame);
+        status = seat_commit(frame->seat, &frame->own);
     if (status == STM_CONFLICT && flags & TXN_SERIAL)
         sim_fail("a serial block conflicts");
     if (status == STM_CONFLICT && flags & TXN_READ_ONLY)

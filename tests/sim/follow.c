@@ -42,9 +42,11 @@ static void apply(const struct seat *seat, const struct log_write *write, uint64
     if (key >= KEYS || bytes != key_bytes(key) || write->variable != seat->tables[VARIABLE_OF(key)])
         sim_fail("the log holds a key that never was");
     if (!(write->shape & VERSION_TOMBSTONE)) {
-        if (log_value_length(write) != sizeof content)
+        struct number number;
+        if (write->shape & VERSION_UNSETTLED ||
+            !number_read(write->bytes + sizeof bytes, log_value_length(write), &number))
             sim_fail("the log holds a value that never was");
-        memcpy(&content, write->bytes + sizeof bytes, sizeof content);
+        content = (uint64_t)number.integer;
     }
     map[key] = content;
 }

@@ -56,11 +56,24 @@ uint64_t oracle_clock_now(void)
     return last_clock;
 }
 
+/* The key after the attempt, which may depend on what it was before. */
+static uint64_t written_over(const struct own *own, unsigned key, uint64_t before)
+{
+    uint64_t content = own->contents[key];
+    if (own->added >> key & 1)
+        return (before == ABSENT ? 0 : before) + content;
+    if (!(own->commuted >> key & 1))
+        return content;
+    for (; content > 0; content--)
+        before = commuted(before);
+    return before;
+}
+
 static void lay_over(uint64_t contents[KEYS], const struct own *own)
 {
     for (unsigned i = 0; i < KEYS; i++) {
         if (own->written >> i & 1)
-            contents[i] = own->contents[i];
+            contents[i] = written_over(own, i, contents[i]);
     }
 }
 
@@ -166,7 +179,8 @@ static void check_no_lost_update(const struct attempt *attempt, uint64_t snapsho
                                  uint64_t committed)
 {
     for (unsigned i = 0; i < KEYS; i++) {
-        if (attempt->own->written >> i & 1 &&
+        const struct own *own = attempt->own;
+        if ((own->written & ~own->added & ~own->commuted) >> i & 1 &&
             oracle_map(snapshot)[i] != oracle_map(committed - 1)[i])
             sim_fail("lost update of key %u between %llu and %llu", i,
                      (unsigned long long)snapshot, (unsigned long long)committed);

@@ -45,6 +45,16 @@
     X(LOG_FREE_EARLY, "the log is freed up to the fastest follower")                         \
     X(LOG_FORGET, "recovery does not log a commit that was published")                       \
     X(LOG_KEEP_UNPUBLISHED, "recovery logs a commit that was not published")                 \
+    X(ADD_AT_SNAPSHOT, "a number is added to the value before the other's addition")         \
+    X(DELTA_AS_VALUE, "a number is committed in place of the sum")                           \
+    X(INSERTED_TWICE, "an addition to a key that came meanwhile counts as its insertion")    \
+    X(ADD_NOT_READ, "reading what was added to does not join the read set")                  \
+    X(OLD_BASE, "a function given the value of an older snapshot counts as read")            \
+    X(MOVED_IGNORED, "what a function made of an older value is committed")                  \
+    X(BURIED_BASE, "nor does it matter that the key is gone with its cell")                  \
+    X(BLIND_SERIAL, "a block that becomes serial does not check what it has read")           \
+    X(SUM_SURVIVES, "what a dead block has settled is added to, though it never committed") \
+    X(LOG_UNSETTLED, "the log holds the number in place of the sum")                         \
     X(NO_TAG, "the stacks of free batches have no tag")
 
 #define PLANT_ENTRY(name, what) PLANT_##name,

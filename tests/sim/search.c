@@ -87,9 +87,10 @@ static bool try_without(uint32_t at, uint32_t count)
     return true;
 }
 
-static const char *const op_names[] = {"",     "get",  "put",   "put 7", "del",   "size", "walk",
-                                       "save", "merge", "undo", "await", "sweep", "evict", "churn",
-                                       "open", "follow", "read", "next"};
+static const char *const op_names[] = {"",     "get",   "put",  "put 7", "del",   "add",
+                                       "commute", "size", "walk", "save", "merge", "undo",
+                                       "await", "sweep", "evict", "churn", "open",
+                                       "follow", "read", "next"};
 
 static void print_block(unsigned fibre, const struct block *block)
 {

@@ -6,6 +6,7 @@
  *     process.c    futexes, time and processes as the core sees them
  *     oracle.c     the sequential map, and what each attempt must have seen
  *     block.c      runs the blocks of a scenario against the core
+ *     blind.c      and those of their steps that write without reading
  *     follow.c     those who read the log of commits
  *     world.c      a region before and during one schedule;  check.c  and after it
  *     search.c     all schedules up to a bound; making a failing one small
@@ -166,6 +167,8 @@ enum op_kind {
     PUT,   /* a value that is never written again */
     PUT_7, /* the value that keys have at first */
     DEL,
+    ADD,     /* a number */
+    COMMUTE, /* a function of the value: see commuted() */
     SIZE,  /* of the variable of the key */
     WALK,
     SAVE,  /* a nested block begins */
@@ -220,6 +223,14 @@ void check_world(struct store *store);
 
 /* ---- blocks and what they must see ------------------------------------------------------------ */
 
+/* The keys that the attempt has written, with what. */
+struct own {
+    unsigned written;
+    unsigned added;          /* those of them whose content is added to what is there */
+    unsigned commuted;       /* or tells how often the function is applied to it */
+    uint64_t contents[KEYS];
+};
+
 struct seat {
     struct store *store; /* Borrowed */
     struct slot *slot;   /* Owned */
@@ -236,14 +247,18 @@ void block_run(unsigned fibre, const struct block *block);
 enum stm_status seat_get(struct seat *seat, unsigned key, uint64_t *out);
 enum stm_status seat_put(struct seat *seat, unsigned key, uint64_t content);
 enum stm_status seat_delete(struct seat *seat, unsigned key);
+/* Looks a key up to write it. */
+enum stm_status seat_entry(struct seat *seat, unsigned key, struct txn_entry **out);
+/* Writes without reading, unless the block depends on the key already: not `blind` then. */
+enum stm_status seat_add(struct seat *seat, unsigned key, uint64_t number, bool *blind);
+enum stm_status seat_commute(struct seat *seat, unsigned key, bool *blind);
+/* Commits, and runs functions again as often as their keys move. */
+enum stm_status seat_commit(struct seat *seat, const struct own *own);
+/* The function of COMMUTE; ABSENT counts as 0. */
+uint64_t commuted(uint64_t content);
+uint64_t decode_content(const struct version *version);
 /* Fills in the keys of one variable; the others are ABSENT. */
 enum stm_status seat_walk(struct seat *seat, unsigned variable, uint64_t contents[KEYS]);
-
-/* The keys that the attempt has written, with what. */
-struct own {
-    unsigned written;
-    uint64_t contents[KEYS];
-};
 
 /* Followers of the log: see follow.c. */
 void follow_reset(void);

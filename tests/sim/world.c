@@ -161,8 +161,9 @@ static void live(unsigned number)
 static struct op draw_op(uint64_t *state, unsigned *levels)
 {
     static const enum op_kind kinds[] = {GET, GET, GET, PUT, PUT, PUT, PUT_7, DEL,
-                                         DEL, SIZE, WALK, SAVE, MERGE, UNDO};
-    enum op_kind kind = kinds[draw(state) % 14];
+                                         DEL, SIZE, WALK, SAVE, MERGE, UNDO,
+                                         ADD, ADD, COMMUTE};
+    enum op_kind kind = kinds[draw(state) % (sizeof kinds / sizeof *kinds)];
     if ((kind == MERGE || kind == UNDO) && *levels == 0)
         kind = SAVE;
     if (kind == SAVE && *levels == 2)
