@@ -259,29 +259,6 @@ def test_where_it_is_refused(store: stm.Store, table: Table) -> None:
     assert not table
 
 
-@pytest.mark.parametrize("how", ["add", "commute"])
-@pytest.mark.parametrize("rule", ["validator", "always"])
-def test_a_rule_sees_what_will_be_committed(store: stm.Store, how: str, rule: str) -> None:
-    def fits(value: int) -> bool:
-        return value <= 10
-
-    table: Table = store.TVar("ruled")
-    if rule == "validator":
-        stm.TVar("ruled", store=store, validator=lambda _, value: fits(value))
-    else:
-        stm.always(lambda: fits(table.get("n", 0)), store=store)
-
-    def grow() -> None:
-        if how == "add":
-            table.add("n", 6)
-        else:
-            table.commute("n", lambda value: (value or 0) + 6)
-
-    with pytest.raises(stm.InvariantViolated):
-        meanwhile(table, grow, grow)
-    assert table == {"n": 6}
-
-
 def test_in_serial_blocks(store: stm.Store, table: Table) -> None:
     calls = []
 

@@ -8,6 +8,7 @@ import pytest
 
 import stmpy as stm
 from tests.conftest import Interpreters
+from tests.unit.test_add import meanwhile
 from tests.waiting.conftest import Start
 
 type Table = stm.TVar[Any, Any]
@@ -261,3 +262,26 @@ def test_rules_of_closed_stores_are_forgotten() -> None:
             stm.TVar("a", store=store, validator=positive)
             stm.always(lambda: True, store=store)
             assert rules() == 2
+
+
+@pytest.mark.parametrize("how", ["add", "commute"])
+@pytest.mark.parametrize("rule", ["validator", "always"])
+def test_a_rule_sees_what_will_be_committed(store: stm.Store, how: str, rule: str) -> None:
+    def fits(value: int) -> bool:
+        return value <= 10
+
+    table: Table = store.TVar("ruled")
+    if rule == "validator":
+        stm.TVar("ruled", store=store, validator=lambda _, value: fits(value))
+    else:
+        stm.always(lambda: fits(table.get("n", 0)), store=store)
+
+    def grow() -> None:
+        if how == "add":
+            table.add("n", 6)
+        else:
+            table.commute("n", lambda value: (value or 0) + 6)
+
+    with pytest.raises(stm.InvariantViolated):
+        meanwhile(table, grow, grow)
+    assert table == {"n": 6}
