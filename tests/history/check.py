@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
 
+from tests.history.counters import check_counters
 from tests.history.cycles import find_cycle, groups_of
 from tests.history.findings import Findings
 from tests.history.graph import Edges, cyclic_groups
@@ -56,6 +57,7 @@ def check(history: History, isolation: Isolation = "serializable") -> Report:
     findings, edges = Findings(), Edges()
     _check_versions(history, findings)
     split = isolation == "snapshot"
+    check_counters(history, findings, snapshot_isolation=split)
     groups = references_by_key(history)
     for key in list(groups):
         view = view_key(history, key, groups.pop(key), findings)

@@ -23,6 +23,7 @@ MEANING: Final = {
     "G-nonadjacent": "a cycle that snapshot isolation forbids: no two anti-dependencies in a row",
     "snapshot": "an attempt read something other than the latest commit at its snapshot",
     "opacity": "no order of the transactions has a place for what an aborted attempt saw",
+    "counter": "a counter showed another sum than that of the additions committed by then",
     "version": "two commits have the same version",
 }
 REAL_TIME: Final = "-realtime"  # the same cycle, with `returned before the other began` as an edge

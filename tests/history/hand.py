@@ -61,6 +61,15 @@ def append(key: str, value: int) -> Step:
     return Step(model.APPEND, key, (value,))
 
 
+def add(key: str, n: int) -> Step:
+    return Step(model.ADD, key, (n,))
+
+
+def total(key: str, value: int) -> Step:
+    """A read that saw a counter's value."""
+    return Step(model.TOTAL, key, (value,))
+
+
 def keys(table: str, *present: str) -> Step:
     return Step(model.KEYS, f"{table}/", keys=tuple(f"{table}/{name}" for name in present))
 

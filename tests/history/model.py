@@ -23,13 +23,15 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-# Operations. A key is a register (READ, WRITE, DELETE) or a list (LIST, APPEND).
+# Operations. A key is a register (READ, WRITE, DELETE), a list (LIST, APPEND) or a counter.
 READ: Final = 0  # one value, or NIL where the key was absent
 WRITE: Final = 1
 DELETE: Final = 2  # carries a value too, so that this tombstone differs from every other
 LIST: Final = 3  # all elements, in order; an absent list is an empty one
 APPEND: Final = 4
 KEYS: Final = 5  # the set of present keys of a table; the key of this operation is the table
+ADD: Final = 6  # a number, to a counter; see tests.history.counters
+TOTAL: Final = 7  # what a counter showed
 KIND_BITS: Final = 3
 KIND_MASK: Final = (1 << KIND_BITS) - 1
 

@@ -22,6 +22,7 @@ from typing import Final, Protocol, Self
 
 from tests.history.model import (
     ABORTED,
+    ADD,
     APPEND,
     COMMITTED,
     DELETE,
@@ -32,6 +33,7 @@ from tests.history.model import (
     NIL,
     NOT_KNOWN,
     READ,
+    TOTAL,
     UNKNOWN,
     VALUE_SHIFT,
     WRITE,
@@ -112,6 +114,13 @@ class Recorder:
 
     def append(self, key: int, value: int) -> None:
         self._ops += (_ONE | APPEND, key, value)
+
+    def add(self, key: int, n: int) -> None:
+        self._ops += (_ONE | ADD, key, n)
+
+    def total(self, key: int, value: int) -> None:
+        self._look()
+        self._ops += (_ONE | TOTAL, key, value)
 
     def keys(self, table: int, present: Iterable[int]) -> None:
         self._look()

@@ -60,7 +60,7 @@ def record(plan: Plan, directory: Path) -> None:
     """
     own, *others = plan.crews(directory)
     # The region must exist before the fork, so that the child shares it.
-    for kind in ("lists", "registers", "sets"):
+    for kind in ("lists", "registers", "sets", "counters"):
         stm.TVar(f"{own[0].run} {kind}")
     children = []
     for crews in others:

@@ -1,8 +1,9 @@
 """What the workers of a recorded run do, and how they are spread over threads and interpreters.
 
-Three variables are shared by all workers: lists that only grow, registers, and a table whose keys
-come and go. Few keys are in use at any time, so that transactions conflict. A list that is full is
-left behind for the next one, so that a run stays linear in its transactions.
+Four variables are shared by all workers: lists that only grow, registers, a table whose keys come
+and go, and counters that are added to without being read. Few keys are in use at any time, so that
+transactions conflict. A list that is full is left behind for the next one, so that a run stays
+linear in its transactions.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from random import Random
 from typing import Final, Literal
 
 import stmpy as stm
-from tests.history.model import TABLE_SHIFT
+from tests.history.model import TABLE_SHIFT, VALUE_SHIFT
 from tests.history.record import Recorder
 
 type Isolation = Literal["serializable", "snapshot"]
@@ -25,6 +26,7 @@ type Isolation = Literal["serializable", "snapshot"]
 LISTS: Final = 1 << TABLE_SHIFT
 REGISTERS: Final = 2 << TABLE_SHIFT
 SETS: Final = 3 << TABLE_SHIFT
+COUNTERS: Final = 4 << TABLE_SHIFT
 SWITCH_SECONDS: Final = 1e-5  # threads take turns this often, to be interrupted anywhere
 KEYS_IN_USE: Final = 8
 FULL: Final = 12  # elements
@@ -34,6 +36,7 @@ LARGE_SHARE: Final = 0.01
 
 VERBS: Final = ("append", "list", "write", "read", "update", "many", "undone", "pause")
 VERBS_OF_SETS: Final = ("insert", "delete", "keys")
+VERBS_OF_COUNTERS: Final = ("add", "add", "total")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Worker:
         self.lists: stm.TVar[int, tuple[int, ...]] = stm.TVar(f"{crew.run} lists")
         self.registers: stm.TVar[int, int] = stm.TVar(f"{crew.run} registers")
         self.sets: stm.TVar[int, int] = stm.TVar(f"{crew.run} sets")
+        self.counters: stm.TVar[int, int] = stm.TVar(f"{crew.run} counters")
         self.generation = [0] * KEYS_IN_USE
 
     def transact(self) -> None:
@@ -72,7 +76,7 @@ class Worker:
         rng, log = self.rng, self.log
         plan = []
         for _ in range(LARGE if rng.random() < LARGE_SHARE else rng.randint(1, MOST_OPERATIONS)):
-            verbs = VERBS_OF_SETS if rng.random() < 0.2 else VERBS
+            verbs = rng.choices((VERBS, VERBS_OF_SETS, VERBS_OF_COUNTERS), (7, 2, 2))[0]
             plan.append((rng.choice(verbs), rng.randrange(KEYS_IN_USE)))
         self.count += 1
         # Snapshot isolation is what skipping the validation of reads amounts to.
@@ -93,6 +97,8 @@ class Worker:
             self.use_list(number, append=verb == "append")
         elif verb in VERBS_OF_SETS:
             self.use_set(verb, number + 1)
+        elif verb in VERBS_OF_COUNTERS:
+            self.use_counter(verb, number + 1)
         else:
             self.use_register(verb, number + 1)
 
@@ -130,7 +136,16 @@ class Worker:
         with stm.atomically():
             self.log.read(REGISTERS + number, self.registers.get(number))
             self.registers[number] = self.log.mint()
+            self.counters.add(number, 1 << VALUE_SHIFT)
             raise Undo
+
+    def use_counter(self, verb: str, number: int) -> None:
+        if verb == "add":
+            n = self.rng.randint(-1000, 1000)
+            self.counters.add(number, n)
+            self.log.add(COUNTERS + number, n)
+        else:
+            self.log.total(COUNTERS + number, self.counters.get(number, 0))
 
     def use_set(self, verb: str, number: int) -> None:
         log, key = self.log, SETS + number
