@@ -55,7 +55,7 @@ static bool wait_for_slot(struct bell *bell)
 {
     if (wait_sleep(bell->store, bell->slot, NO_DEADLINE) != STM_OK)
         return false;
-    exchange_acq_rel(&bell->slot->wake, 0); /* Pairs with mark in wait.c. */
+    (void)exchange_acq_rel(&bell->slot->wake, 0); /* Pairs with mark in wait.c. */
     return true;
 }
 

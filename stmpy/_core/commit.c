@@ -91,39 +91,6 @@ static const struct version *head_of(const struct txn *txn, region_ref cell)
     return head == 0 ? NULL : store_version(txn->store, head);
 }
 
-/* An insertion by addition that meets the key: it adds to what is there, and the number of
- * keys, which was prepared already, grows by one less. */
-static bool join_insertion(struct txn *txn, struct txn_entry *entry)
-{
-    const struct txn_entry *structure = txn_set_structure(txn, entry->variable);
-    struct version *version =
-        store_version(txn->store, txn_pending(txn)[structure->pending - 1].version);
-    int64_t change;
-    memcpy(&change, version->payload, sizeof change);
-    change--;
-    if (!PLANTED(INSERTED_TWICE))
-        memcpy(version->payload, &change, sizeof change);
-    entry->flags |= ENTRY_LIVE;
-    return true;
-}
-
-/* Whether what was written without reading it can be settled on this newest version. */
-static bool check_unsettled(struct txn *txn, struct txn_entry *entry, const struct version *head)
-{
-    bool live = head != NULL && version_live(head);
-    const struct version *own =
-        store_version(txn->store, txn_pending(txn)[entry->pending - 1].version);
-    struct number sum;
-    if (own->shape & VERSION_COMMUTED) {
-        txn->moved = (live ? load_relaxed(&head->ts) : 0) != entry->base;
-        return !txn->moved || PLANTED(MOVED_IGNORED);
-    }
-    /* Running again, the block sees what the key holds now, and reads it or raises. */
-    if (!txn_sum(head, own, &sum))
-        return lose(txn, CONFLICT_READ, entry, load_relaxed(&head->site));
-    return !live || entry->flags & ENTRY_LIVE || join_insertion(txn, entry);
-}
-
 /* Whether a cell may be written: nobody else changed what the write relies on. */
 static bool check_target(struct txn *txn, struct txn_entry *entry, region_ref cell)
 {
@@ -136,7 +103,7 @@ static bool check_target(struct txn *txn, struct txn_entry *entry, region_ref ce
     if (txn->flags & TXN_SNAPSHOT && !blind && head != NULL &&
         load_relaxed(&head->ts) > txn->snapshot)
         return lose(txn, CONFLICT_WRITE, entry, site);
-    if (unsettled && !check_unsettled(txn, entry, head))
+    if (unsettled && !txn_check_unsettled(txn, entry, head))
         return false;
     bool live = head != NULL && version_live(head);
     if (live != ((entry->flags & ENTRY_LIVE) != 0))
@@ -153,7 +120,7 @@ static bool check_fresh(struct txn *txn, struct txn_entry *entry)
         return true;
     if (found == 0) /* what a function was given may have been buried since */
         return !txn_pending_is(txn, entry, VERSION_UNSETTLED) || PLANTED(BURIED_BASE) ||
-               check_unsettled(txn, entry, NULL);
+               txn_check_unsettled(txn, entry, NULL);
     if (!check_target(txn, entry, found))
         return false;
     txn_pending(txn)[entry->pending - 1].cell = found;
@@ -191,18 +158,6 @@ static void settle_count(struct txn *txn, region_ref cell, struct version *versi
     TRACE(txn->slot, "settle_count", 0, count);
 }
 
-/* So does one that something is added to; what functions made is what it is by now. */
-static void settle(struct txn *txn, region_ref cell, struct version *version)
-{
-    const struct version *head = head_of(txn, cell);
-    if (PLANTED(ADD_AT_SNAPSHOT) && head != NULL && load_relaxed(&head->ts) > txn->snapshot &&
-        load_relaxed(&head->prev) != 0)
-        head = store_version(txn->store, load_relaxed(&head->prev));
-    if (version->shape & VERSION_DELTA && !PLANTED(DELTA_AS_VALUE))
-        txn_settle_sum(head, version);
-    version->shape &= ~VERSION_UNSETTLED;
-}
-
 static void link_version(struct txn *txn, struct pending pending, uint64_t ts)
 {
     struct store *store = txn->store;
@@ -212,7 +167,7 @@ static void link_version(struct txn *txn, struct pending pending, uint64_t ts)
     if (flags & CELL_STRUCTURE)
         settle_count(txn, pending.cell, version);
     else if (version->shape & VERSION_UNSETTLED)
-        settle(txn, pending.cell, version);
+        txn_settle_version(txn, head_of(txn, pending.cell), version);
     region_ref older = load_relaxed(&cell->head);
     if (PLANTED(PUBLISH_BEFORE_LINK))
         put_release(&cell->head, pending.version);
@@ -333,7 +288,7 @@ static enum stm_status commit_locked(struct txn *txn, bool checked, uint64_t bef
     if (!valid) {
         lock_release(store);
         txn->flags &= ~(uint32_t)TXN_SERIAL;
-        return valid && txn->moved ? STM_MOVED : STM_CONFLICT;
+        return txn->moved ? STM_MOVED : STM_CONFLICT;
     }
     uint32_t written = load_relaxed(&txn->slot->pending_count);
     struct wake_list wakes;

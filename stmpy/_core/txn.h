@@ -216,10 +216,11 @@ enum stm_status txn_settle_read(struct txn *txn, struct txn_entry *entry);
 /* The same for all such keys of a variable. */
 enum stm_status txn_settle_variable(struct txn *txn, region_ref variable);
 
-/* Under the commit lock: what a delta and the newest version (NULL: none) add up to; false
- * if that is none for the core.  And makes the delta that sum. */
-bool txn_sum(const struct version *head, const struct version *delta, struct number *out);
-void txn_settle_sum(const struct version *head, struct version *delta);
+/* Under the commit lock, with the newest version of the key, or NULL: whether what was
+ * written without reading can be settled on it; if not, fills txn.conflict or sets
+ * txn.moved.  And settles it. */
+bool txn_check_unsettled(struct txn *txn, struct txn_entry *entry, const struct version *head);
+void txn_settle_version(struct txn *txn, const struct version *head, struct version *version);
 
 /* Puts a new, unpublished version with room for `length` bytes into the write set. */
 enum stm_status txn_pending_add(struct txn *txn, struct txn_entry *entry, size_t length,

@@ -14,6 +14,8 @@
 
 #include "bytes.h"
 
+#include <string.h>
+
 _Static_assert(offsetof(struct version, payload) + NUMBER_BYTES <= 32,
                "a sum of any size fits the block of the number that was added");
 
@@ -55,19 +57,6 @@ static bool sum_at_snapshot(const struct txn_entry *entry, const struct version 
     bool live = (entry->flags & ENTRY_LIVE) != 0;
     return (!live || entry->seen_length <= ENTRY_START) &&
            sum_of(live ? entry->seen_start : NULL, entry->seen_length, delta, out);
-}
-
-bool txn_sum(const struct version *head, const struct version *delta, struct number *out)
-{
-    bool live = head != NULL && version_live(head);
-    return sum_of(live ? head->payload : NULL, live ? version_length(head) : 0, delta, out);
-}
-
-void txn_settle_sum(const struct version *head, struct version *delta)
-{
-    struct number sum = {0};
-    if (txn_sum(head, delta, &sum))
-        write_number(delta, sum, 0);
 }
 
 /* ---- adding ------------------------------------------------------------------------------ */
@@ -210,4 +199,58 @@ enum stm_status txn_settle_variable(struct txn *txn, region_ref variable)
             status = txn_settle_read(txn, entry);
     }
     return status;
+}
+
+/* ---- under the commit lock ------------------------------------------------------------------- */
+
+static bool sum_at_head(const struct version *head, const struct version *delta,
+                        struct number *out)
+{
+    bool live = head != NULL && version_live(head);
+    return sum_of(live ? head->payload : NULL, live ? version_length(head) : 0, delta, out);
+}
+
+/* An insertion by addition that meets the key: it adds to what is there, and the number of
+ * keys, which was prepared already, grows by one less. */
+static void join_insertion(struct txn *txn, struct txn_entry *entry)
+{
+    struct version *version = own_version(txn, txn_set_structure(txn, entry->variable));
+    int64_t change;
+    memcpy(&change, version->payload, sizeof change);
+    change--;
+    if (!PLANTED(INSERTED_TWICE))
+        memcpy(version->payload, &change, sizeof change);
+    entry->flags |= ENTRY_LIVE;
+}
+
+bool txn_check_unsettled(struct txn *txn, struct txn_entry *entry, const struct version *head)
+{
+    bool live = head != NULL && version_live(head);
+    const struct version *own = own_version(txn, entry);
+    struct number sum;
+    if (own->shape & VERSION_COMMUTED) {
+        txn->moved = (live ? load_relaxed(&head->ts) : 0) != entry->base;
+        return !txn->moved || PLANTED(MOVED_IGNORED);
+    }
+    if (!sum_at_head(head, own, &sum)) {
+        /* Running again, the block sees what the key holds now, and reads it or raises. */
+        uint32_t place = (uint32_t)(entry - txn->entries);
+        txn->conflict = (struct txn_conflict){CONFLICT_READ, place, load_relaxed(&head->site)};
+        return false;
+    }
+    if (live && !(entry->flags & ENTRY_LIVE))
+        join_insertion(txn, entry);
+    return true;
+}
+
+void txn_settle_version(struct txn *txn, const struct version *head, struct version *version)
+{
+    struct number sum;
+    if (PLANTED(ADD_AT_SNAPSHOT) && head != NULL && load_relaxed(&head->ts) > txn->snapshot &&
+        load_relaxed(&head->prev) != 0)
+        head = store_version(txn->store, load_relaxed(&head->prev));
+    if (version->shape & VERSION_DELTA && !PLANTED(DELTA_AS_VALUE) &&
+        sum_at_head(head, version, &sum))
+        write_number(version, sum, 0);
+    version->shape &= ~VERSION_UNSETTLED;
 }
