@@ -15,7 +15,7 @@ from stmpy.errors import StmError
 
 __all__ = ["main"]
 
-_VERBS = ("demo", "list", "stat", "top", "doctor")
+_VERBS = ("demo", "top", "report", "stat", "list", "doctor")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

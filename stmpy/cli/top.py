@@ -1,10 +1,10 @@
 """Watch a store of a running process live; prints once where no terminal is."""
 
 import argparse
-import shutil
-import sys
 
+from stmpy.cli._live import dashboard_class
 from stmpy.cli._shared import CODES_HELP, FINE, add_target, reported
+from stmpy.cli._terminal import Terminal
 from stmpy.statistics import attach
 
 __all__ = ["add_arguments", "run"]
@@ -13,24 +13,30 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = CODES_HELP
     add_target(parser)
-    parser.add_argument("-i", "--interval", type=float, default=1.0, metavar="SECONDS")
+    parser.add_argument(
+        "-i",
+        "--interval",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="between two readings (%(default)s)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.interval <= 0:
-        args.fail(f"the interval is more than 0 seconds, not {args.interval}")
-    return reported(lambda: watch(args.target, args.interval))
+    if not 0.05 <= args.interval <= 3600:
+        args.fail(f"the interval is from 0.05 to 3600 seconds, not {args.interval}")
+    terminal = Terminal()
+    return reported(lambda: watch(args.target, args.interval, terminal))
 
 
-def watch(target: str | None, interval: float) -> int:
+def watch(target: str | None, interval: float, terminal: Terminal) -> int:
     with attach(target) as store:
-        if sys.stdout.isatty():
-            from stmpy.cli._live import dashboard_class
-
+        if terminal.watched:
             return dashboard_class()(store, interval).run() or FINE
         from stmpy.dashboard._once import once
         from stmpy.dashboard._timeline import Timeline
 
-        timeline = Timeline().add(store.read())
-        print("\n".join(once(timeline, shutil.get_terminal_size().columns)))
+        for line in once(Timeline().add(store.read()), terminal.width):
+            terminal.line(line)
     return FINE

@@ -5,7 +5,7 @@ where the cure depends on that, it says on what.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stmpy.dashboard._text import number, percent, plain, size, span, title
 from stmpy.statistics import UNKNOWN, Block, Pair, Stats, ranked, rates
@@ -40,29 +40,29 @@ def advice(stats: Stats) -> list[Advice]:
 
 def beaten_by_itself(stats: Stats) -> Iterator[Advice]:
     """Many run the same block at once, and all of them change one key."""
-    for pair in _costly(stats):
+    for pair, keys in _costly(stats):
         if pair.winner == pair.loser:
-            key, add = title(pair.variable, pair.key), _call(pair, "add")
+            add = _call(pair, "add")
             yield Advice(
                 "add",
-                f"{plain(pair.loser)} loses to itself over {key}",
+                f"{plain(pair.loser)} loses to itself {_over(keys)}",
                 _evidence(pair, stats),
                 f"If the block only adds to this key, use {add}: additions never conflict with each"
                 f" other. If it computes a new value from the old one, {_call(pair, 'commute')}"
                 " does that at the commit. Otherwise touch the key as late in the block as you can,"
                 " or spread it over several keys.",
                 pair.cost_ns,
-                (plain(pair.loser), key),
+                (plain(pair.loser), *keys),
             )
 
 
 def beaten_by_another(stats: Stats) -> Iterator[Advice]:
     """Two blocks meet on a key."""
     times = {block.name: block.block_ns.quantile(0.5) for block in stats.blocks}
-    for pair in _costly(stats):
+    for pair, keys in _costly(stats):
         if pair.winner in (pair.loser, UNKNOWN):
             continue
-        key, loser, winner = title(pair.variable, pair.key), plain(pair.loser), plain(pair.winner)
+        key, loser, winner = keys[0], plain(pair.loser), plain(pair.winner)
         slow, fast = times.get(pair.loser, 0.0), times.get(pair.winner, 0.0)
         longer = (
             f" It takes {span(slow)} where {winner} takes {span(fast)}, and the longer block loses."
@@ -71,13 +71,13 @@ def beaten_by_another(stats: Stats) -> Iterator[Advice]:
         )
         yield Advice(
             "pair",
-            f"{loser} loses to {winner} over {key}",
+            f"{loser} loses to {winner} {_over(keys)}",
             _evidence(pair, stats) + longer,
             f"Let {loser} read {key} last, or keep what {winner} changes there in a key of its own."
             f" If {loser} may work with a value that is a moment old, run it with"
             f' isolation="snapshot" and call {_call(pair, "ensure")} only where that must hold.',
             pair.cost_ns,
-            (loser, winner, key),
+            (loser, winner, *keys),
         )
 
 
@@ -244,13 +244,36 @@ RULES: list[Rule] = [
 ]
 
 
-def _costly(stats: Stats) -> list[Pair]:
-    """The pairs that make most of the costs, at most five, in a store that loses enough to care."""
+def _costly(stats: Stats) -> list[tuple[Pair, tuple[str, ...]]]:
+    """The costliest fights, at most five, in a store that loses enough to care.
+
+    All that one block loses to another is one fight: the costliest of its pairs, with the counts
+    and costs of all of them, and all their keys.
+    """
     if rates(stats).conflict_share < LOST_SHARE:
         return []
+    fights: dict[tuple[str, str], list[Pair]] = {}
+    for pair in ranked(stats.pairs, "cost_ns"):
+        fights.setdefault((pair.winner, pair.loser), []).append(pair)
+    sums = [
+        (
+            replace(
+                pairs[0],
+                count=sum(pair.count for pair in pairs),
+                cost_ns=sum(pair.cost_ns for pair in pairs),
+            ),
+            tuple(title(pair.variable, pair.key) for pair in pairs),
+        )
+        for pairs in fights.values()
+    ]
     cost = sum(pair.cost_ns for pair in stats.pairs)
-    kept = [pair for pair in stats.pairs if pair.cost_ns >= COST_SHARE * cost]
-    return list(ranked(kept, "cost_ns")[:5])
+    kept = [fight for fight in sums if fight[0].cost_ns >= COST_SHARE * cost]
+    return sorted(kept, key=lambda fight: -fight[0].cost_ns)[:5]
+
+
+def _over(keys: tuple[str, ...]) -> str:
+    more = {1: "", 2: " and one more key"}.get(len(keys), f" and {len(keys) - 1} more keys")
+    return f"over {keys[0]}{more}"
 
 
 def _loses(block: Block, *reasons: str) -> bool:

@@ -123,6 +123,16 @@ def test_only_the_costly_pairs_are_named_the_costliest_first() -> None:
     assert [one.rule for one in found if one.rule in ("add", "pair")] == ["pair", "add"]
 
 
+def test_one_block_that_beats_another_over_many_keys_is_one_finding() -> None:
+    more = [replace(OTHER, key=f"k{i}", count=3, cost_ns=100) for i in range(4)]
+    (one,) = rules.beaten_by_another(losing(OTHER, *more))
+    assert one.finding == "a loses to w over hits['all'] and 4 more keys"
+    assert one.cost_ns == 900 + 400
+    assert one.evidence.startswith("62 times")
+    (one,) = rules.beaten_by_itself(losing(SELF, replace(SELF, key="x", cost_ns=1)))
+    assert one.finding == "a loses to itself over hits['all'] and one more key"
+
+
 def text(row: object) -> str:
     lines = details(row, scene(100))
     return "\n".join("".join(part for part, _ in line) for line in lines)
