@@ -7,8 +7,9 @@ where the cure depends on that, it says on what.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from stmpy.dashboard._text import number, percent, plain, size, span, title
+from stmpy.dashboard._text import number, percent, size, span, title
 from stmpy.statistics import UNKNOWN, Block, Pair, Stats, ranked, rates
+from stmpy.statistics._text import printable
 
 LOST_SHARE = 0.02
 """A block that loses a smaller share of its attempts needs no advice."""
@@ -45,14 +46,14 @@ def beaten_by_itself(stats: Stats) -> Iterator[Advice]:
             add = _call(pair, "add")
             yield Advice(
                 "add",
-                f"{plain(pair.loser)} loses to itself {_over(keys)}",
+                f"{printable(pair.loser)} loses to itself {_over(keys)}",
                 _evidence(pair, stats),
                 f"If the block only adds to this key, use {add}: additions never conflict with each"
                 f" other. If it computes a new value from the old one, {_call(pair, 'commute')}"
                 " does that at the commit. Otherwise touch the key as late in the block as you can,"
                 " or spread it over several keys.",
                 pair.cost_ns,
-                (plain(pair.loser), *keys),
+                (printable(pair.loser), *keys),
             )
 
 
@@ -62,7 +63,7 @@ def beaten_by_another(stats: Stats) -> Iterator[Advice]:
     for pair, keys in _costly(stats):
         if pair.winner in (pair.loser, UNKNOWN):
             continue
-        key, loser, winner = keys[0], plain(pair.loser), plain(pair.winner)
+        key, loser, winner = keys[0], printable(pair.loser), printable(pair.winner)
         slow, fast = times.get(pair.loser, 0.0), times.get(pair.winner, 0.0)
         longer = (
             f" It takes {span(slow)} where {winner} takes {span(fast)}, and the longer block loses."
@@ -90,14 +91,14 @@ def reads_too_much(stats: Stats) -> Iterator[Advice]:
     block = ranked(losers, "block_ns")[0]
     yield Advice(
         "reads",
-        f"Reading {number(most)} keys takes long, and {plain(block.name)} loses",
-        f"Blocks of this store read up to {number(most)} keys, and {plain(block.name)}, the slowest"
-        f" of those that lose, lost {percent(rates(block).conflict_share)} of its attempts.",
+        f"Reading {number(most)} keys takes long, and {printable(block.name)} loses",
+        f"Blocks of this store read up to {number(most)} keys, and {printable(block.name)}, the"
+        f" slowest that loses, lost {percent(rates(block).conflict_share)} of its attempts.",
         "If it writes nothing, put it under stm.snapshot(), which never loses. Otherwise split it"
         ' into several blocks, or run it with isolation="snapshot" and call ensure() on the few'
         " keys that must not have changed.",
         block.wasted_ns,
-        (plain(block.name),),
+        (printable(block.name),),
     )
 
 
@@ -108,14 +109,14 @@ def long_and_losing(stats: Stats) -> Iterator[Advice]:
         if took >= 1e6 and _loses(block, "read", "early", "write", "structure", "gone"):
             yield Advice(
                 "long",
-                f"{plain(block.name)} takes long and loses",
+                f"{printable(block.name)} takes long and loses",
                 f"Half of its runs take more than {span(took)}, and it lost"
                 f" {percent(rates(block).conflict_share)} of its attempts, {span(block.wasted_ns)}"
                 " of work.",
                 "Do before the block what needs nothing from the store, such as reading, parsing"
                 " and computing, so that the block only reads, decides and writes.",
                 block.wasted_ns,
-                (plain(block.name),),
+                (printable(block.name),),
             )
 
 
@@ -123,16 +124,16 @@ def looks_for_keys(stats: Stats) -> Iterator[Advice]:
     """A block that iterates, or asks for the length, loses to each insertion and deletion."""
     for block in stats.blocks:
         lost = block.reasons.get("structure", 0)
-        if lost > block.conflicts / 2 and _loses(block, "structure"):
+        if _looks_for_keys(block) and _loses(block, "structure"):
             yield Advice(
                 "structure",
-                f"{plain(block.name)} loses because keys come and go",
+                f"{printable(block.name)} loses because keys come and go",
                 f"{number(lost)} of its {number(block.conflicts)} lost attempts had iterated over a"
                 " variable, or taken its length, when another block put a key in or took one out.",
                 "Ask for the keys you know (get_many) instead of going through all of them, keep"
                 " the number in a key of its own, or keep keys and mark them as unused.",
                 block.wasted_ns * lost // block.conflicts,
-                (plain(block.name),),
+                (printable(block.name),),
             )
 
 
@@ -142,7 +143,7 @@ def runs_serially(stats: Stats) -> Iterator[Advice]:
         started = block.commits + block.read_only_commits + block.aborts + block.conflicts
         if not block.serial or block.serial < LOST_SHARE * started:
             continue
-        name = plain(block.name)
+        name = printable(block.name)
         evidence = f"{number(block.serial)} of {number(started)} attempts of {name} ran alone."
         if block.serial >= 0.95 * started:
             yield Advice(
@@ -174,12 +175,12 @@ def raises_often(stats: Stats) -> Iterator[Advice]:
         if block.aborts > 100 and block.aborts > 0.2 * finished:
             yield Advice(
                 "raised",
-                f"{plain(block.name)} is often left by an exception",
+                f"{printable(block.name)} is often left by an exception",
                 f"{number(block.aborts)} of {number(finished)} runs ended that way, and left"
                 " nothing behind.",
                 "If that is how it says no, ask first, outside or early in the block.",
                 block.busy_ns * block.aborts // finished,
-                (plain(block.name),),
+                (printable(block.name),),
             )
 
 
@@ -188,7 +189,7 @@ def history_fills(stats: Stats) -> Iterator[Advice]:
     memory, oldest = stats.memory, stats.oldest
     full = memory.history_bytes / memory.history_limit if memory.history_limit else 0.0
     if full > 0.5 and oldest is not None:
-        name = plain(oldest.block or UNKNOWN)
+        name = printable(oldest.block or UNKNOWN)
         yield Advice(
             "history",
             f"{name} holds on to old versions",
@@ -219,7 +220,7 @@ def waits_for_ever(stats: Stats) -> Iterator[Advice]:
     """A block that nobody wakes up may be waiting for something that does not come."""
     for thread in stats.waiters:
         if thread.age_ns > 60e9 and thread.variable is not None:
-            key, name = title(thread.variable, thread.key), plain(thread.block or UNKNOWN)
+            key, name = title(thread.variable, thread.key), printable(thread.block or UNKNOWN)
             yield Advice(
                 "waits",
                 f"{name} has waited for {span(thread.age_ns)}",
@@ -253,7 +254,12 @@ def _costly(stats: Stats) -> list[tuple[Pair, tuple[str, ...]]]:
     if rates(stats).conflict_share < LOST_SHARE:
         return []
     fights: dict[tuple[str, str], list[Pair]] = {}
+    # A key of None is that of a TRef, or stands for which keys a variable has; of the latter
+    # `looks_for_keys` speaks.
+    looking = {block.name for block in stats.blocks if _looks_for_keys(block)}
     for pair in ranked(stats.pairs, "cost_ns"):
+        if pair.key is None and pair.loser in looking:
+            continue
         fights.setdefault((pair.winner, pair.loser), []).append(pair)
     sums = [
         (
@@ -276,6 +282,10 @@ def _over(keys: tuple[str, ...]) -> str:
     return f"over {keys[0]}{more}"
 
 
+def _looks_for_keys(block: Block) -> bool:
+    return 2 * block.reasons.get("structure", 0) > block.conflicts
+
+
 def _loses(block: Block, *reasons: str) -> bool:
     lost = sum(block.reasons.get(reason, 0) for reason in reasons)
     finished = block.commits + block.read_only_commits
@@ -284,9 +294,9 @@ def _loses(block: Block, *reasons: str) -> bool:
 
 def _call(pair: Pair, method: str) -> str:
     """The call that a program would make; a TRef has no keys."""
-    key = [] if pair.key is None else [plain(repr(pair.key))]
+    key = [] if pair.key is None else [printable(repr(pair.key))]
     more = {"add": ["n"], "commute": ["function"]}.get(method, [])
-    return f"{plain(pair.variable)}.{method}({', '.join(key + more)})"
+    return f"{printable(pair.variable)}.{method}({', '.join(key + more)})"
 
 
 def _evidence(pair: Pair, stats: Stats) -> str:

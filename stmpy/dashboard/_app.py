@@ -17,10 +17,10 @@ from stmpy.dashboard._keys import KEYS, MOVES
 from stmpy.dashboard._panels import ALL
 from stmpy.dashboard._screens import Page, help_lines
 from stmpy.dashboard._source import Source
-from stmpy.dashboard._text import plain
 from stmpy.dashboard._timeline import Timeline
 from stmpy.dashboard._widgets import Lines, Links, Table
 from stmpy.errors import StmError
+from stmpy.statistics._text import printable
 
 INTERVALS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds between two readings, for + and -."""
@@ -127,7 +127,7 @@ class Dashboard(App[int]):
         try:
             self.timeline = self.timeline.add(self.source.read())
         except StmError as error:
-            self.gone = plain(str(error))
+            self.gone = printable(str(error))
         self.draw()
 
     def lay_out(self, width: int, height: int) -> None:

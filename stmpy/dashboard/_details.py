@@ -14,8 +14,9 @@ from stmpy.dashboard._rows import (
     histogram_rows,
     time_label,
 )
-from stmpy.dashboard._text import bar, fit, number, percent, plain, span, title
+from stmpy.dashboard._text import bar, fit, number, percent, span, title
 from stmpy.statistics import Pair, Stats, ranked
+from stmpy.statistics._text import printable
 
 
 def details(row: Any, total: Stats) -> list[Line]:
@@ -115,9 +116,9 @@ def _pairs(heading: str, pairs: list[Pair]) -> list[Line]:
         lines.append(
             [
                 (fit(number(pair.count), 6, ">") + "  ", "strong"),
-                (plain(pair.loser), "loser"),
+                (printable(pair.loser), "loser"),
                 (" loses to ", "dim"),
-                (plain(pair.winner), "winner"),
+                (printable(pair.winner), "winner"),
                 (" over ", "dim"),
                 (title(pair.variable, pair.key), "key"),
                 (f"  {span(pair.cost_ns)}", "cost"),

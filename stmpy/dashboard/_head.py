@@ -2,9 +2,10 @@
 
 from stmpy.dashboard._summary import Fact, Gauge, facts, gauges, verdict
 from stmpy.dashboard._table import Cell
-from stmpy.dashboard._text import cells, fit, plain, span
+from stmpy.dashboard._text import cells, fit, span
 from stmpy.dashboard._timeline import Timeline, filled, graph
 from stmpy.statistics import Stats
+from stmpy.statistics._text import printable
 
 type Line = list[Cell]
 
@@ -84,7 +85,7 @@ def title_line(stats: Stats, width: int, status: Line) -> Line:
     room = width - sum(cells(text) for text, _ in right)
     left: Line = [
         (" stmpy ", "brand"),
-        (f" {plain(stats.store) or 'a store without a name'}", "strong"),
+        (f" {printable(stats.store) or 'a store without a name'}", "strong"),
         (f"  process {stats.process}", ""),
         (f"  up {span(stats.seconds * 1e9)}", "dim"),
         (f"  {threads}", "dim"),

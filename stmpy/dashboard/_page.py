@@ -11,9 +11,10 @@ from stmpy.dashboard._rows import CountRow
 from stmpy.dashboard._style import STYLE
 from stmpy.dashboard._summary import verdict
 from stmpy.dashboard._table import Panel, arranged
-from stmpy.dashboard._text import number, percent, plain, size, span, title
+from stmpy.dashboard._text import number, percent, size, span, title
 from stmpy.dashboard._timeline import Timeline
 from stmpy.statistics import Rates, Stats, rates
+from stmpy.statistics._text import printable
 
 HEAT_ROWS, HEAT_COLUMNS, PAIR_ROWS = 14, 10, 20
 
@@ -32,7 +33,7 @@ def page(recording: Recording) -> str:
         _section("Attempts, reasons and times", _counts(whole)),
         _foot(recording),
     ]
-    heading = escape(f"stmpy report: {plain(whole.store) or whole.process}")
+    heading = escape(f"stmpy report: {printable(whole.store) or whole.process}")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -51,8 +52,8 @@ def _head(recording: Recording, whole: Stats) -> str:
         for text, tone in verdict(Timeline().add(whole))
     )
     return (
-        f"<h1>{name(plain(whole.store) or 'A store without a name')}</h1>"
-        f'<p class="soft">{escape(plain(recording.what))} · process {whole.process} ·'
+        f"<h1>{name(printable(whole.store) or 'A store without a name')}</h1>"
+        f'<p class="soft">{escape(printable(recording.what))} · process {whole.process} ·'
         f" {escape(recording.began)} · {span(whole.seconds * 1e9)},"
         f" {len(recording.records)} records</p>"
         f'<p class="verdict">{said}</p>'
@@ -149,7 +150,7 @@ def heat(stats: Stats) -> Heat:
     keys: dict[str, int] = {}
     blocks: dict[str, int] = {}
     for pair in stats.pairs:
-        key, loser = title(pair.variable, pair.key), plain(pair.loser)
+        key, loser = title(pair.variable, pair.key), printable(pair.loser)
         counts[key, loser] = counts.get((key, loser), 0) + pair.count
         keys[key] = keys.get(key, 0) + pair.count
         blocks[loser] = blocks.get(loser, 0) + pair.count
@@ -209,7 +210,7 @@ def _counts(stats: Stats) -> str:
 
 
 def _foot(recording: Recording) -> str:
-    ended = f" It ended because {escape(plain(recording.ended))}." if recording.ended else ""
+    ended = f" It ended because {escape(printable(recording.ended))}." if recording.ended else ""
     return (
         '<p class="note" style="margin-top:30px">Counts are of the time that was recorded.'
         " Lost are attempts that lost a conflict and ran again; wasted is the time of those"

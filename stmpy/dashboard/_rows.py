@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from stmpy.dashboard._text import plain, span, title
+from stmpy.dashboard._text import span, title
 from stmpy.statistics import Block, Histogram, KeyHeat, Pair, Stats, Thread, rates
+from stmpy.statistics._text import printable
 
 BETWEEN = " ▸ "
 """Stands between the block that won and the one that lost."""
@@ -119,8 +120,8 @@ def key_rows(total: Stats, now: Stats) -> list[KeyRow]:
 
 
 def fight_of(pair: Pair) -> str:
-    loser = "itself" if pair.loser == pair.winner else plain(pair.loser)
-    return plain(pair.winner) + BETWEEN + loser
+    loser = "itself" if pair.loser == pair.winner else printable(pair.loser)
+    return printable(pair.winner) + BETWEEN + loser
 
 
 def block_rows(total: Stats, now: Stats) -> list[BlockRow]:
@@ -132,7 +133,7 @@ def _block_row(block: Block, current: Block | None, now: Stats) -> BlockRow:
     over_all, finished = rates(block), block.commits + block.read_only_commits
     speed = rates(current, now.seconds) if current else None
     return BlockRow(
-        name=plain(block.name),
+        name=printable(block.name),
         commits=finished,
         rate=speed.commits + speed.read_only_commits if speed else 0.0,
         conflicts=block.conflicts,
@@ -155,8 +156,8 @@ def pair_rows(total: Stats, now: Stats) -> list[PairRow]:
     cost = sum(pair.cost_ns for pair in total.pairs)
     return [
         PairRow(
-            winner=plain(pair.winner),
-            loser=plain(pair.loser),
+            winner=printable(pair.winner),
+            loser=printable(pair.loser),
             key=title(pair.variable, pair.key),
             count=pair.count,
             rate=_per_second(rate.get(_pair(pair), 0), now),
@@ -172,7 +173,7 @@ def count_rows(total: Stats, _now: Stats) -> list[CountRow]:
     rows = list(histogram_rows("attempts", total.attempts, attempts_label))
     aborts = {reason: count for reason, count in total.aborts.items() if count}
     for reason, count in sorted(aborts.items(), key=lambda item: -item[1]):
-        words = REASON_WORDS.get(reason, plain(reason))
+        words = REASON_WORDS.get(reason, printable(reason))
         rows.append(CountRow("undone", words, count, _share(count, sum(aborts.values()))))
     rows += histogram_rows("block took", added(b.block_ns for b in total.blocks), time_label)
     rows += histogram_rows("commit took", added(b.commit_ns for b in total.blocks), time_label)
@@ -212,8 +213,9 @@ def _thread_row(thread: Thread, version: int) -> ThreadRow:
         process=thread.process,
         interpreter=thread.interpreter,
         thread=thread.thread,
-        state=f"{STATE_MARKS.get(thread.state, '?')} {thread.state}",
-        block=plain(thread.block or ""),
+        state=STATE_MARKS.get(thread.state, "?")
+        + f" {thread.state}{', serial' if thread.serial else ''}",
+        block=printable(thread.block or ""),
         attempt=thread.attempt,
         age_ns=thread.age_ns,
         waits_for=waited_for(thread),

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from stmpy.dashboard._table import Cell
-from stmpy.dashboard._text import number, percent, plain, size, span, title
+from stmpy.dashboard._text import number, percent, size, span, title
 from stmpy.dashboard._timeline import Timeline
 from stmpy.statistics import Pair, Stats, rates
+from stmpy.statistics._text import printable
 
 CALM_SHARE = 0.01
 """Below this share of lost attempts there is nothing to worry about."""
@@ -97,9 +98,9 @@ def verdict(timeline: Timeline) -> list[Cell]:
     return [
         *start,
         (when, "dim"),
-        (plain(worst.loser), "loser"),
+        (printable(worst.loser), "loser"),
         (" loses to ", "dim"),
-        ("itself" if worst.winner == worst.loser else plain(worst.winner), "winner"),
+        ("itself" if worst.winner == worst.loser else printable(worst.winner), "winner"),
         (" over ", "dim"),
         (title(worst.variable, worst.key), "key"),
         (f" {often}", "dim"),

@@ -3,19 +3,14 @@
 import unicodedata
 from typing import Any
 
+from stmpy.statistics._text import printable
+
 ELLIPSIS = "…"
-
-
-def plain(text: str) -> str:
-    """The text with all that steers a terminal, or turns its direction, written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def title(variable: str, key: Any) -> str:
     """A key as a program would write it; a TRef is a variable with the one key None."""
-    return plain(variable) if key is None else f"{plain(variable)}[{plain(repr(key))}]"
+    return printable(variable) if key is None else f"{printable(variable)}[{printable(repr(key))}]"
 
 
 def cells(text: str) -> int:

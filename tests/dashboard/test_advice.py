@@ -106,6 +106,11 @@ def test_a_ref_is_added_to_without_a_key() -> None:
     assert "hits.add(n)" in one.remedy
 
 
+def test_a_variable_whose_keys_come_and_go_is_not_taken_for_a_ref() -> None:
+    found = replace(structure(20), pairs=(replace(SELF, key=None),))
+    assert [one.rule for one in advice(found)] == ["structure"]
+
+
 def test_a_longer_loser_is_said_to_be_longer() -> None:
     quick = block("w", commits=10, times=histogram(32, b10=10))
     one = next(rules.beaten_by_another(replace(losing(OTHER), blocks=(*losing().blocks, quick))))

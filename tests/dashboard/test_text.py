@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stmpy.dashboard._text import bar, cells, fit, number, percent, plain, size, span, title
+from stmpy.dashboard._text import bar, cells, fit, number, percent, size, span, title
+from stmpy.statistics._text import printable
 
 
 @pytest.mark.parametrize(
@@ -81,18 +82,18 @@ def test_keys_are_written_as_a_program_would() -> None:
 )
 def test_nothing_in_a_name_steers_the_terminal(hostile: str) -> None:
     for text in (
-        plain(hostile),
+        printable(hostile),
         title(hostile, hostile),
         title("t", hostile.encode("utf8", "replace")),
     ):
         assert text.isprintable()
         assert not any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in text)
-    assert plain(hostile) != hostile
+    assert printable(hostile) != hostile
 
 
 @given(st.text(), st.integers(1, 40), st.sampled_from("<>"))
 def test_a_cell_has_its_width_whatever_it_holds(text: str, width: int, align: str) -> None:
-    assert cells(fit(plain(text), width, align)) == width
+    assert cells(fit(printable(text), width, align)) == width
 
 
 def test_cut_text_says_so() -> None:
