@@ -22,6 +22,7 @@ PROTOCOLS = {
     "waiters": "waiters",
     "recovery": "recovery",
     "serial": "serial",
+    "durable": "durable",
 }
 
 
