@@ -15,13 +15,13 @@ from .checker.layout import Layout
 from .checker.model import Action, Eventually, Model, action
 
 X, Y = range(2)
-COMMITS = 6
+COMMITS = 4
 
 LAYOUT = Layout(
     f"clock lock linking durable poisoned acked last[x y] log[{COMMITS}] end kept"
     f" author[{COMMITS + 1}] disk[{COMMITS + 1}] synced lost deaths faults",
     "pc left key ts resume",
-    threads=4,
+    threads=3,
 )
 CLOCK, LOCK, LINKING, DURABLE, POISONED, ACKED, LAST, LOG, END, KEPT, *DISKS = LAYOUT.shared
 AUTHOR, DISK, SYNCED, SPOILT, DEATHS, FAULTS = DISKS
@@ -43,7 +43,7 @@ class Durable(Model):
     """A thread and the keeper may die."""
 
     name = "durable"
-    bounds = "3 threads and a keeper, 2 keys, 1 transaction each, 2 deaths, a sync that fails"
+    bounds = "2 threads and the keeper, 2 keys, 1 transaction each, 2 deaths, a sync that fails"
     layout = LAYOUT
     transactions = 1
     unfair = frozenset(("die", "keeper.sync fails"))
@@ -86,7 +86,8 @@ class Durable(Model):
         yield bytes(s)
 
     def done(self, state: bytes) -> bool:
-        return all(state[t] in (OVER, DEAD) for t in SLOTS)
+        """Who sleeps for ever is found by `TOLD`."""
+        return all(state[t] in (OVER, DEAD, SLEEP) for t in SLOTS)
 
     def broken(self, state: bytes) -> str | None:
         disk = state[DISK : DISK + COMMITS + 1]
@@ -271,7 +272,7 @@ class Durable(Model):
             return False
         if self.mutate == "follow_from_end":
             s[KEPT] = s[END]
-        s[t] = TAKE if self.mutate == "follow_silently" else WAKE
+        s[t] = WAKE
         return None
 
     def die(self, s: bytearray, t: int) -> bool | None:
@@ -292,7 +293,7 @@ class DurableAgain(Durable):
     """Blocks follow each other, and only the keeper or one thread dies."""
 
     name = "durable-again"
-    bounds = "3 threads and a keeper, 2 keys, 2 transactions each, 1 death"
+    bounds = "2 threads and the keeper, 2 keys, 2 transactions each, 1 death"
     transactions = 2
     deaths = 1
     faults = 0

@@ -1,6 +1,5 @@
 """What durable acknowledgement rests on."""
 
-from ..checker.search import DEADLOCK
 from ..durable import ACKNOWLEDGED, COMMITTED, TOLD, Durable
 from . import Mutant
 
@@ -16,9 +15,8 @@ MUTANTS = (
     Mutant(Durable, "log_unpublished", "it logs what was not published", COMMITTED),
     Mutant(Durable, "pass_before_sync", "the keeper passes records, then writes", COMMITTED),
     Mutant(Durable, "follow_from_end", "a new keeper begins at the end of the log", COMMITTED),
-    Mutant(Durable, "follow_silently", "a new keeper wakes nobody", TOLD),
     Mutant(Durable, "wake_before_told", "the keeper wakes first and tells then", TOLD),
     Mutant(Durable, "sleep_uncompared", "the sleep does not compare the word", TOLD),
-    Mutant(Durable, "help_nobody", "a keeper that sleeps does not look for dead owners", DEADLOCK),
+    Mutant(Durable, "help_nobody", "a keeper that sleeps does not look for dead owners", TOLD),
     Mutant(Durable, "poison_unseen", "who waits does not look whether a sync failed", TOLD),
 )

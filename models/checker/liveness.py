@@ -29,7 +29,7 @@ def check(model: Model) -> Outcome:
             run = replay(model, path, prop, canonical=_same, in_action=unsafe.in_action)
             return Outcome(unsafe.seen, 0, len(run), time.perf_counter() - begun, run)
         faults = (_refute(model, graph, wanted) for wanted in model.eventually())
-        fault = next((found for found in faults if found), None)
+        fault = next((found for found in faults if found is not None), None)
     depth = len(graph.path_to(len(graph.states) - 1)) - 1
     seconds = time.perf_counter() - begun
     return Outcome(len(graph.states), graph.transitions, depth, seconds, fault)
