@@ -13,6 +13,8 @@ from .broken import Mutant
 from .checker.liveness import check
 from .checker.model import Model
 from .checker.search import Outcome, explore
+from .second import BREAKS
+from .second import report as ask_spin
 
 PROTOCOLS = {
     "commit": "commit_cases",
@@ -70,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             fault = row.outcome.fault
             if fault is not None and (options.trace or not row.good):
                 print(fault.text())
+    second = [name for name in BREAKS if not options.names or name in options.names]
+    if second and not ask_spin(second, quick=options.quick):
+        good = False
     return 0 if good else 1
 
 

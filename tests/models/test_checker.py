@@ -101,6 +101,12 @@ def test_a_trace_can_be_read() -> None:
         assert steps == ["acquire", "load", "store", "release"]
 
 
+@pytest.fixture(autouse=True)
+def no_second_opinion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has tests of its own."""
+    monkeypatch.setattr(report, "BREAKS", {})
+
+
 def table(models: list[type[Model]], mutants: list[Mutant]) -> object:
     return lambda names: (models, mutants)
 
