@@ -6,19 +6,8 @@ import threading
 from collections.abc import Callable
 
 from stmpy import _native
+from stmpy._hubs import hub_of
 from stmpy._store import Store, default_store
-
-# The waiters of this interpreter's derived values, by the number of the store.
-_hubs: dict[int, _native.Hub] = {}
-
-
-def _hub(store: Store) -> _native.Hub:
-    hub = _hubs.get(store._number)
-    if hub is None or hub.closed:
-        for number in [number for number, hub in _hubs.items() if hub.closed]:
-            del _hubs[number]
-        hub = _hubs[store._number] = _native.Hub(store)
-    return hub
 
 
 class derived[T]:  # a decorator, as `property` is
@@ -59,4 +48,4 @@ class derived[T]:  # a decorator, as `property` is
         return kept[0]
 
     def _compute(self) -> tuple[T, _native.Interest]:
-        return _hub(self.store).observe(self.store.atomically(), self.fn, ())
+        return hub_of(self.store).observe(self.store.atomically(), self.fn, ())

@@ -296,6 +296,29 @@ static PyObject *hub_observe(struct hub *self, PyObject *args)
     return pair;
 }
 
+/* Names the slot, also after it was given back and claimed by another. */
+static PyObject *hub_token(struct hub *self, void *unused)
+{
+    (void)unused;
+    if (check_usable(self) < 0)
+        return NULL;
+    return Py_BuildValue("II", slot_number(self->store, self->slot), self->slot->generation);
+}
+
+static PyObject *hub_lives(struct hub *self, PyObject *token)
+{
+    unsigned number, generation;
+    if (check_usable(self) < 0 ||
+        !PyArg_Parse(token, "(II);lives() takes what token gives", &number, &generation))
+        return NULL;
+    if (number >= REGION_SLOTS)
+        Py_RETURN_FALSE;
+    const struct slot *slot = &store_slots(self->store)[number];
+    /* Read in this order: a slot that is claimed anew has a new generation after its owner. */
+    bool owned = load_acquire(&slot->owner) != 0 && !slot_dead(slot); /* Pairs with try_claim. */
+    return PyBool_FromLong(owned && slot->generation == generation);
+}
+
 static PyMethodDef hub_methods[] = {
     {"attempt", (PyCFunction)hub_attempt, METH_VARARGS,
      "attempt($self, block, fn, args, /)\n--\n\n"
@@ -305,6 +328,8 @@ static PyMethodDef hub_methods[] = {
      "The result of fn, which only reads, and an Interest in what it has read."},
     {"fileno", (PyCFunction)hub_fileno, METH_NOARGS,
      "fileno($self, /)\n--\n\nAn eventfd: readable when an Interest may be marked."},
+    {"lives", (PyCFunction)hub_lives, METH_O,
+     "lives($self, token, /)\n--\n\nWhether the interpreter with the hub of this token is there."},
     {"close", (PyCFunction)hub_close, METH_NOARGS,
      "close($self, /)\n--\n\nGive everything back; safe to call again."},
     {NULL, NULL, 0, NULL},
@@ -317,6 +342,8 @@ static PyObject *hub_closed(struct hub *self, void *unused)
 }
 
 static PyGetSetDef hub_getters[] = {
+    {"token", (getter)hub_token, NULL, "A name for lives(), for all interpreters and processes.",
+     NULL},
     {"closed", (getter)hub_closed, NULL, "True if it is of no use any more.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

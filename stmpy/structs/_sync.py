@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, Final, Literal
 
 from stmpy import _native
+from stmpy._hubs import hub_of
 from stmpy._store import Store
 from stmpy.errors import NestedMisuse, StmError
 from stmpy.structs._base import Structure
@@ -13,6 +16,9 @@ from stmpy.structs._base import Structure
 
 class BrokenBarrier(StmError, threading.BrokenBarrierError):
     """The barrier was aborted, or a party waited too long. `reset` makes it usable again."""
+
+
+_LOOK: Final = 1.0  # seconds between two looks for owners that are gone
 
 
 class _TooLate(Exception):
@@ -24,20 +30,57 @@ class TSemaphore(Structure):
 
     A permit that a block takes and that is not committed was never taken. A thread that ends with
     permits keeps them.
+
+    With `owner="interpreter"` permits belong to the interpreter that takes them, and are free again
+    when it is closed or its process has ended, however that came. Only it may release them. Who
+    waits in `acquire` finds that out within a second; within a block it is looked at whenever the
+    block runs. A thread that ends while its interpreter goes on keeps its permits here, too.
     """
 
     _kind = "semaphore"
-    _defaults = (1,)
+    _defaults = (1, None)
 
     def __init__(
-        self, name: str | None = None, value: int = 1, *, store: Store | None = None
+        self,
+        name: str | None = None,
+        value: int = 1,
+        *,
+        owner: Literal["interpreter"] | None = None,
+        store: Store | None = None,
     ) -> None:
         if value < 0:
             raise ValueError(f"value is a number of permits from 0 up, not {value!r}")
-        self._open(name, store, (value,))
+        if owner not in (None, "interpreter"):
+            raise ValueError(f"owner is 'interpreter' or None, not {owner!r}")
+        self._open(name, store, (value, owner))
 
     def _create(self, options: tuple[Any, ...]) -> None:
         self._state["free"] = options[0]
+
+    # ---- whose they are --------------------------------------------------------------------------
+
+    @property
+    def _owned(self) -> bool:
+        return self._options[1] is not None
+
+    def _own(self, n: int) -> None:
+        """Count `n` more permits as this interpreter's."""
+        key = ("held", *hub_of(self.store).token)
+        held: int = self._state.get(key, 0) + n
+        if held < 0:
+            raise ValueError(f"{self!r}: this interpreter does not hold as many as it releases")
+        if held:
+            self._state[key] = held
+        else:
+            self._state.pop(key, None)
+
+    def _reclaim(self) -> int:
+        """Take the permits of those who are gone; how many."""
+        hub, count = hub_of(self.store), 0
+        for key in self._state if self._owned else ():
+            if key[0] == "held" and not hub.lives(key[1:]):
+                count += self._state.pop(key)
+        return count
 
     @property
     def value(self) -> int:
@@ -48,20 +91,36 @@ class TSemaphore(Structure):
         """Take a permit; waits for one. False where it may not wait, or not that long."""
 
         def take() -> bool:
-            free = self._state["free"]
+            free = self._state["free"] or self._reclaim()
             if free == 0:
                 if not blocking:
                     return False
                 _native.retry()
             self._state["free"] = free - 1
+            if self._owned:
+                self._own(1)
             return True
 
         if not blocking and timeout is not None:
             raise ValueError("a timeout is for acquire(blocking=True)")
+        if self._owned and blocking and not _native.in_transaction():
+            return self._look_now_and_then(take, timeout)
         try:
             return self._wait(take, timeout, _TooLate)
         except _TooLate:
             return False
+
+    def _look_now_and_then(self, take: Callable[[], bool], timeout: float | None) -> bool:
+        """Nobody commits anything when a process is killed, so nobody is woken by it."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        left = timeout
+        while True:
+            try:
+                return self._wait(take, _LOOK if left is None else min(left, _LOOK), _TooLate)
+            except _TooLate:
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
 
     def release(self, n: int = 1) -> None:
         """Give `n` permits back; raises ValueError above the number there were at the start."""
@@ -72,6 +131,8 @@ class TSemaphore(Structure):
             free = self._state["free"] + n
             if free > self._options[0]:
                 raise ValueError(f"{self!r}: released more often than acquired")
+            if self._owned:
+                self._own(-n)
             self._state["free"] = free
 
         self._run(give)

@@ -158,13 +158,13 @@ def test_it_waits_where_the_function_does(store: stm.Store, table: Table, start:
 
 
 def test_closed_stores_and_their_hubs() -> None:
-    from stmpy import _derived
+    from stmpy import _hubs
 
     for _ in range(3):
         with stm.open(max_bytes=1 << 20) as store:
             value = stm.derived(lambda: 1, store=store)
             assert value.value == 1
-            assert len(_derived._hubs) == 1
+            assert len(_hubs._hubs) == 1
         with pytest.raises(stm.StoreClosed):
             print(value.value)
 

@@ -72,6 +72,80 @@ def test_never_more_inside_than_permits(store: stm.Store, start: Start) -> None:
     assert s.value == 3
 
 
+OWNER = """
+    import stmpy as stm
+    store = stm.open(name="owned")
+    owned = stm.TSemaphore("s", store=store)
+    assert owned.acquire(blocking=False)
+    assert owned.acquire(timeout=0)
+    assert not owned.acquire(timeout=0)
+"""
+
+
+def test_a_closed_interpreter_gives_its_permits_back(
+    interpreters: Interpreters, start: Start
+) -> None:
+    with stm.open(name="owned", max_bytes=16 << 20) as store:
+        owned = stm.TSemaphore("s", 2, owner="interpreter", store=store)
+        interpreters.run(interpreters.create(), OWNER)
+        assert owned.value == 0
+        assert not owned.acquire(blocking=False)
+        with pytest.raises(ValueError, match="does not hold"):
+            owned.release()
+        waiting = start(owned.acquire)
+        interpreters.close()
+        assert waiting.result(60)
+        assert store.run(owned.acquire)
+        assert not owned.acquire(timeout=0.01)
+        owned.release(2)
+        assert owned.value == 2
+        assert not [key for key in owned._state if key[0] == "held"]
+
+
+KILLED = """
+import os, signal
+import stmpy as stm
+
+owned = stm.TSemaphore("s", 3, owner="interpreter")
+assert owned.acquire()
+ready, pipe = os.pipe()
+child = os.fork()
+if child == 0:
+    assert owned.acquire() and owned.acquire()
+    os.write(pipe, b".")
+    signal.pause()
+os.read(ready, 1)
+assert not owned.acquire(blocking=False)
+os.kill(child, signal.SIGKILL)
+assert os.waitpid(child, 0)[1] == signal.SIGKILL
+assert owned.acquire(timeout=30) and owned.acquire(timeout=0)
+assert not owned.acquire(timeout=0.01)
+owned.release(3)
+print(owned.value)
+"""
+
+
+def test_a_killed_process_gives_its_permits_back(in_process: Callable[..., str]) -> None:
+    assert in_process(KILLED) == "3\n"
+
+
+def test_who_waits_finds_out_that_the_owner_is_gone(in_process: Callable[..., str]) -> None:
+    waits = KILLED.replace("assert owned.acquire(timeout=30)", "assert owned.acquire()")
+    killed_later = waits.replace(
+        "os.kill(child, signal.SIGKILL)",
+        "import threading\nthreading.Timer(0.1, os.kill, (child, signal.SIGKILL)).start()",
+    ).replace("assert os.waitpid(child, 0)[1] == signal.SIGKILL\n", "")
+    assert in_process(killed_later) == "3\n"
+
+
+def test_owned_semaphores_refuse(store: stm.Store) -> None:
+    with pytest.raises(ValueError, match="owner"):
+        stm.TSemaphore("s", owner="thread", store=store)
+    stm.TSemaphore("s", owner="interpreter", store=store)
+    with pytest.raises(stm.StmError, match="other options"):
+        stm.TSemaphore("s", 2, store=store)
+
+
 def test_event(store: stm.Store, start: Start) -> None:
     e = stm.TEvent("e", store=store)
     assert not e.is_set()
