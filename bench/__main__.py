@@ -15,6 +15,7 @@ QUESTIONS = {
     "core": "all that a store in memory promises: the next three, and what blocks cost",
     "startup": "what `import stmpy` costs",
     "memory": "many keys: the memory of each, and the time to find one",
+    "waiting": "waking up, queues between interpreters, and parked threads",
     "history": "readers beside writers, and a snapshot that is held",
     "versus": "the peers: the same cases by other means",
     "scale": "1 to twice the cores of participants, in each layout; conflicts by contention",

@@ -56,6 +56,18 @@ def pairs(seed: int) -> Iterator[tuple[int, int]]:
 # ---- increments
 
 
+def increment_in(store: stm.Store) -> Work:
+    """Increments of one key of a store of its own."""
+    tv: stm.TVar[str, int] = stm.TVar("increments", {"k": 0}, store=store)
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            with store.atomically():
+                tv["k"] += 1
+
+    return run
+
+
 def block_increment(key: str = "k") -> Work:
     tv = counters(key)
 

@@ -22,6 +22,7 @@
 #include "variable.h"
 
 #define SWEEP_DEBT SCALED(16u, 2u)
+#define SWEEP_SLOTS 16u /* with so many slots more, sweeps come one version later: each looks at all */
 #define SWEEP_EXTRA SCALED(8u, 1u)
 #define LOOK_FOR_DEAD SCALED(256u, 4u) /* sweeps between two looks for processes that were killed */
 #define HURRY 8u /* times as many cells per sweep while the history is over its limit */
@@ -308,7 +309,7 @@ static void keep_to_limit(struct store *store, uint64_t swept)
 void history_sweep_some(struct store *store, struct slot *slot)
 {
     struct region *region = store->region;
-    if (slot->sweep_debt < SWEEP_DEBT)
+    if (slot->sweep_debt < SWEEP_DEBT + load_relaxed(&region->slots_used) / SWEEP_SLOTS)
         return;
     bool over = over_limit(region), now_and_then = ++region->sweeps % LOOK_FOR_DEAD == 0;
     uint64_t cells = (2 * slot->sweep_debt + SWEEP_EXTRA) * (over ? HURRY : 1);

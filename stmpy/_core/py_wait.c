@@ -130,9 +130,14 @@ static int sleep_registered(struct thread_context *context, struct store *store,
     int over = pass_wait(context);
     enum stm_status status = STM_TIMED_OUT;
     bool raised = over < 0;
+    /* Python looks at signals in its first thread alone: others sleep on without asking for
+     * their interpreter. */
+    bool first = platform_thread_id() == platform_process_id();
     while (over == 0) {
         Py_BEGIN_ALLOW_THREADS
-        status = wait_sleep(store, slot, context->block.deadline_ns);
+        do {
+            status = wait_sleep(store, slot, context->block.deadline_ns);
+        } while (status == STM_INTERRUPTED && !first);
         Py_END_ALLOW_THREADS
         raised = status == STM_INTERRUPTED && thread_check_signals(context) < 0;
         if (status != STM_INTERRUPTED || raised)

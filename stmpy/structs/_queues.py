@@ -14,6 +14,7 @@ from stmpy.structs._base import Structure
 
 _HEAD: Final = "head"
 _TAIL: Final = "tail"
+_NOTHING: Any = object()
 
 
 class Empty(StmError, queue.Empty):
@@ -57,12 +58,16 @@ class _Queue[T](Structure):
         """Put an item in; waits while the queue is full, or raises `Full` where it may not."""
         if not block:
             return self.put_nowait(item)
+        if timeout is None:
+            return self._state.store.run(self._put, item)
         return self._wait(lambda: self._put(item), timeout, lambda: Full(f"{self!r}: still full"))
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Take the first item; waits while there is none, or raises `Empty` where it may not."""
         if not block:
             return self.get_nowait()
+        if timeout is None:
+            return self._state.store.run(self._get)
         return self._wait(self._get, timeout, lambda: Empty(f"{self!r}: still empty"))
 
     def put_nowait(self, item: T) -> None:
@@ -113,17 +118,15 @@ class TQueue[T](_Queue[T]):
         place = self._place(number)
         if self.maxsize:
             _native.check(place not in self._state)
-        self._state[place] = (item,)
+        self._state[place] = item
         self._state[_TAIL] = number + 1
 
     def _get(self) -> T:
         number = self._state[_HEAD]
-        place = self._place(number)
-        _native.check(place in self._state)
-        (item,) = self._state.pop(place)
+        item: T = self._state.pop(self._place(number), _NOTHING)
+        _native.check(item is not _NOTHING)
         self._state[_HEAD] = number + 1
-        result: T = item
-        return result
+        return item
 
     def get_many(self, most: int) -> list[T]:
         """Take up to `most` of the oldest items in one block; waits for the first of them."""
@@ -131,9 +134,15 @@ class TQueue[T](_Queue[T]):
             raise ValueError(f"most is a number from 1 up, not {most!r}")
 
         def get_many() -> list[T]:
-            items = [self._get()]
-            while len(items) < most and self._place(self._state[_HEAD]) in self._state:
-                items.append(self._get())
+            items: list[T] = []
+            first = self._state[_HEAD]
+            for number in range(first, first + most):
+                item = self._state.pop(self._place(number), _NOTHING)
+                if item is _NOTHING:
+                    break
+                items.append(item)
+            _native.check(items)
+            self._state[_HEAD] = first + len(items)
             return items
 
         return self._run(get_many)
@@ -145,8 +154,13 @@ class TQueue[T](_Queue[T]):
             raise ValueError(f"{len(items)} items never fit into {self!r} of {self.maxsize}")
 
         def put_many() -> None:
-            for item in items:
-                self._put(item)
+            first = self._state[_TAIL]
+            for number, item in enumerate(items, first):
+                place = self._place(number)
+                if self.maxsize:
+                    _native.check(place not in self._state)
+                self._state[place] = item
+            self._state[_TAIL] = first + len(items)
 
         self._run(put_many)
 

@@ -116,6 +116,17 @@ fn=(2) block
     assert totals(profile) == (127, 7)
 
 
+def test_waiting_is_measured_beside_its_peers() -> None:
+    answer = ask("waiting")
+    cases = answer["cases"]
+    assert {"block round trip", "SimpleQueue round trip", "TQueue, batches of 100"} <= cases.keys()
+    ours = [case for name, case in cases.items() if not name.startswith("interpreters")]
+    assert not any(case.get("error") for case in ours)
+    rows = {row["title"]: row for row in answer["rows"]}
+    assert rows["wake-up from parked, p50"]["value"]["median"] > 0
+    assert rows["TQueue, one at a time"]["target"] == "≥ 150,000/s"
+
+
 def test_rounds_are_interleaved_and_the_first_only_warms_up() -> None:
     order: list[str] = []
 
