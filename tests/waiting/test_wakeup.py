@@ -10,6 +10,7 @@ import os
 import random
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,6 +150,77 @@ print(ball.value)
 
 def test_ping_pong_across_a_fork(in_process: Callable[..., str]) -> None:
     assert in_process(FORKED) == "4000\n"
+
+
+PARKED_ACROSS = """
+import os, random, signal, sys, threading
+import stmpy as stm
+
+PROCESSES, THREADS = 5, 10
+everyone = [(p, t) for p in range(PROCESSES) for t in range(THREADS)]
+inbox = stm.TVar("inbox", dict.fromkeys(everyone, 0))
+done = stm.TVar("done", dict.fromkeys(everyone, 0))
+ending = stm.TRef("ending", False)
+
+def work(me):
+    seen = 0
+    while True:
+        with stm.atomically():
+            if ending.value:
+                return
+            stm.check(inbox[me] > seen)
+            seen = inbox[me]
+            done[me] = seen
+
+def child_of(number):
+    child = os.fork()
+    if child == 0:
+        threads = [threading.Thread(target=work, args=((number, t),)) for t in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        os._exit(0)
+    return child
+
+@stm.atomically
+def send(chosen):
+    for me in chosen:
+        inbox[me] += 1
+
+@stm.atomically(timeout=30)
+def wait_for_all():
+    stm.check(inbox.copy() == done.copy())
+
+def drive(choose):
+    sent = 0
+    for _ in range(60):
+        chosen = choose.sample(everyone, choose.randint(1, len(everyone)))
+        send(chosen)
+        sent += len(chosen)
+        wait_for_all()
+    return sent
+
+children = [child_of(p) for p in range(PROCESSES)]
+try:
+    sent = drive(random.Random(int(sys.argv[1])))
+    with stm.atomically():
+        ending.value = True
+    assert all(os.waitpid(child, 0)[1] == 0 for child in children)
+except BaseException:
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+    raise
+print(sum(done.values()) == sent)
+"""
+
+
+def test_fifty_parked_threads_of_five_processes(
+    in_process: Callable[..., str], rng: random.Random, tmp_path: Path
+) -> None:
+    program = tmp_path / "parked.py"
+    program.write_text(PARKED_ACROSS)
+    assert in_process(program, str(rng.randrange(2**32))) == "True\n"
 
 
 KILLED = """
