@@ -240,11 +240,14 @@ static void publish(struct txn *txn, struct wake_list *wakes)
         }
     }
     log_settle(store, slot);
-    mark_waiters(store, pending, count, wakes);
+    if (!PLANTED(MARK_AFTER_CLOCK))
+        mark_waiters(store, pending, count, wakes);
     if (PLANTED(LOG_BEFORE_CLOCK))
         wakes->followers = log_append(store, slot);
     put_release(&region->clock, ts); /* THE commit point.  Pairs with slot_register. */
     TRACE(slot, "publish", 0, ts);
+    if (PLANTED(MARK_AFTER_CLOCK))
+        mark_waiters(store, pending, count, wakes);
     txn->committed = ts;
     if (!PLANTED(LOG_BEFORE_CLOCK))
         wakes->followers = log_append(store, slot);

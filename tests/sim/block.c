@@ -325,6 +325,30 @@ static void do_open(struct frame *frame)
         sim_fail("a variable is there twice");
 }
 
+/* Reads a key, leaves a waiter and looks again: who sees another value must see the mark. */
+static void do_observe(struct frame *frame, unsigned key)
+{
+    struct seat *seat = frame->seat;
+    uint64_t before, now;
+    region_ref waiter;
+    txn_begin(&seat->txn, seat->store, seat->slot, 0);
+    enum stm_status status = seat_get(seat, key, &before);
+    if (status == STM_OK) {
+        do
+            status = wait_watch(&seat->txn, seat->slot, NO_DEADLINE, &waiter);
+        while (status == STM_INTERRUPTED);
+    }
+    txn_end(&seat->txn);
+    for (int looks = 3; status == STM_OK && looks > 0; looks--) {
+        txn_begin(&seat->txn, seat->store, seat->slot, TXN_READ_ONLY);
+        bool changed = seat_get(seat, key, &now) == STM_OK && now != before;
+        txn_end(&seat->txn);
+        if (changed && !wait_marked(seat->store, waiter))
+            sim_fail("a change was seen before its mark");
+    }
+    wait_unregister(seat->store, seat->slot);
+}
+
 /* What threads do between blocks. */
 static bool run_other(struct frame *frame, struct op op)
 {
@@ -347,6 +371,9 @@ static bool run_other(struct frame *frame, struct op op)
         return true;
     case NEXT:
         follow_await(frame->fibre, frame->seat);
+        return true;
+    case OBSERVE:
+        do_observe(frame, op.key);
         return true;
     default:
         return false;

@@ -34,6 +34,7 @@
     X(NO_WAITERS_BIT, "a sleeper does not say that it sleeps on the lock")                   \
     X(WAKE_ONE, "the first sleeper is woken though it lets an urgent one pass")              \
     X(PARK_UNCHECKED, "a block parks without checking what it has read")                     \
+    X(MARK_AFTER_CLOCK, "who waits is marked when others can see the commit already")        \
     X(FORGET_LINKING, "recovery does not undo a commit that was cut off")                    \
     X(CLEAR_LINKING_FIRST, "recovery is over before it has begun: its own death loses the rest") \
     X(KEEP_URGENT, "a slot is given back and stays the next to take the lock")               \

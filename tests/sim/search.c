@@ -90,7 +90,7 @@ static bool try_without(uint32_t at, uint32_t count)
 static const char *const op_names[] = {"",     "get",   "put",  "put 7", "del",   "add",
                                        "commute", "size", "walk", "save", "merge", "undo",
                                        "await", "sweep", "evict", "churn", "open",
-                                       "follow", "read", "next"};
+                                       "follow", "read", "next", "observe"};
 
 static void print_block(unsigned fibre, const struct block *block)
 {

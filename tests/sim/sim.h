@@ -183,6 +183,7 @@ enum op_kind {
     FOLLOW, /* the log from here on; as its keeper if the key is 1 */
     READ,   /* so many commits of the log */
     NEXT,   /* one commit, and waits for it */
+    OBSERVE, /* the key, with a waiter that must be marked when it changes */
 };
 struct op {
     enum op_kind kind;
