@@ -6,12 +6,14 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from stmpy import _native
 from stmpy.errors import StoreClosed
 from stmpy.statistics import Stats
+from stmpy.statistics._durability import durability_of
 from stmpy.statistics._gather import gather
 from stmpy.statistics._image import Image
 
@@ -29,10 +31,11 @@ def _default_size() -> int:
 
 
 class Store(_native.Store):
-    """A versioned store of variables in memory that interpreters and forked children share.
+    """A versioned store of variables that interpreters and forked children share.
 
-    Made by `stmpy.open`. As a context manager it closes at the end of the `with`. It travels to
-    other interpreters of the process by pickling and stays the same store.
+    In memory, and with a path also on disk. Made by `stmpy.open`. As a context manager it closes at
+    the end of the `with`. It travels to other interpreters of the process by pickling and stays the
+    same store.
     """
 
     def __enter__(self) -> Self:
@@ -52,7 +55,35 @@ class Store(_native.Store):
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
-        return f"<Store {self.name or self._number!r} {state}>"
+        return f"<Store {self.path or self.name or self._number!r} {state}>"
+
+    @property
+    def path(self) -> str | None:
+        """The directory of a store on disk, or None."""
+        return _native._durable_state(self)["path"] or None
+
+    def close(self) -> None:
+        """Refuse all further use, in every interpreter; safe to call again.
+
+        A store on disk is closed when all its commits are there; if they can't be, that raises
+        CommitUnknown, and the store is closed all the same.
+        """
+        if self.path is None:
+            super().close()
+        else:
+            from stmpy.durable import launch
+
+            launch.close(self)
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until every commit so far is on disk; nothing for a store in memory.
+
+        Raises CommitUnknown if the disk failed, or after `timeout` seconds.
+        """
+        if self.path is not None:
+            from stmpy.durable import launch
+
+            launch.flush(self, timeout)
 
     def TVar(self, name: str | None = None, initial: Any = None) -> TVar[Any, Any]:
         """A `stmpy.TVar` of this store."""
@@ -82,28 +113,63 @@ class Store(_native.Store):
 
     def stats(self) -> Stats:
         """What happened on this store so far, in every thread, interpreter and process."""
-        return gather(Image.of_file(self._file), os.getpid())
+        stats = gather(Image.of_file(self._file), os.getpid())
+        return replace(stats, durability=durability_of(_native._durable_state(self)))
 
 
 def open(
+    path: str | os.PathLike[str] | None = None,
     *,
     name: str | None = None,
+    durability: Literal["sync", "relaxed"] = "sync",
     max_bytes: int | None = None,
     history_bytes: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Store:
-    """Open a store in memory.
+    """Open a store in memory, or with a `path` one that is still there after a power cut.
 
     With a `name`, the same store for every interpreter of the process that opens that name while it
     is open; without, a new one. `max_bytes` limits the bytes of all keys and values together and
     `history_bytes` those of old versions kept for running snapshots; by default 1 GiB, or a quarter
     of the machine's memory if that is less, and half of it. Raises ValueError for sizes below
     64 KiB and OSError if the system can't give the address space.
+
+    The `path` is a directory, made if it is missing; it needs the extra `stmpy-store[lmdb]`. One
+    process owns it, with its interpreters and forked children; opened there again, it is the same
+    store. With `durability="sync"` a block returns when what it wrote and what it read survives a
+    power cut; with `"relaxed"` at once: a killed program loses nothing, a power cut may take the
+    last moments, whole blocks in order. Reads outside a block see the last commit, durable or not.
+    `progress(loaded, of)` is called while keys are read. Keys come back in the order of their
+    encoding, not of their insertion. Raises DurabilityError if another process has the store (it
+    names the pid), if the directory is not safe, or if the disk fails; DecodeError if what is there
+    is damaged; StoreFull if `max_bytes` is too little for it. (Group commit: Gray and Reuter,
+    Transaction Processing, 1992.)
     """
+    if durability not in ("sync", "relaxed"):
+        raise ValueError(f"durability is 'sync' or 'relaxed', not {durability!r}")
+    if path is not None:
+        if name is not None:
+            raise ValueError("a store has a path or a name; a path names it already")
+        return _open_path(path, durability == "relaxed", max_bytes, history_bytes, progress)
     if name is not None and not 0 < len(name.encode()) < 64:
         raise ValueError(f"the name of a store has 1 to 63 bytes, not {len(name.encode())}")
     if name == _DEFAULT_NAME:
         raise ValueError("the name 'default' belongs to the store that is used without opening one")
     return _open(name or "", max_bytes, history_bytes)
+
+
+def _open_path(
+    path: str | os.PathLike[str],
+    relaxed: bool,
+    max_bytes: int | None,
+    history_bytes: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> Store:
+    from stmpy.durable import launch
+
+    resolved = launch.resolve(path)
+    store = _open(launch.store_name(resolved), max_bytes, history_bytes)
+    return launch.open_store(store, resolved, relaxed, progress)
 
 
 def _open(name: str, max_bytes: int | None, history_bytes: int | None) -> Store:

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import lmdb  # type: ignore[import-not-found]  # not in this environment
+import lmdb
 
 from bench.harness import Work
 from bench.peers.serve import ACCOUNTS, COUNTER, Peer, pairs, same, serve, start_values

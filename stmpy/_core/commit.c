@@ -12,6 +12,7 @@
  */
 #include "txn.h"
 
+#include "durable.h"
 #include "history.h"
 #include "lock.h"
 #include "log.h"
@@ -338,8 +339,13 @@ enum stm_status txn_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns
     if (load_relaxed(&txn->slot->pending_count) == 0) {
         TRACE(txn->slot, "txn_commit", 0, 0);
         stats_count_commit(txn, 0);
+        if (txn->flags & TXN_SERIAL)
+            lock_release(store); /* nothing is left to do that others must wait for */
+        txn->flags &= ~(uint32_t)TXN_SERIAL;
         return STM_OK;
     }
+    if (durable_refuses(store))
+        return STM_FAILED;
     enum stm_status status = prepare(txn);
     if (status != STM_OK)
         return status;

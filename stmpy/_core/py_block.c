@@ -9,8 +9,10 @@
 
 #include "history.h"
 #include "lock.h"
+#include "log.h"
 #include "py_atomic.h"
 #include "py_blind.h"
+#include "py_durable.h"
 #include "py_errors.h"
 #include "py_hub.h"
 #include "py_invariants.h"
@@ -69,10 +71,10 @@ void block_drop_transaction(struct thread_context *context)
 
 /* ---- starting -------------------------------------------------------------------------------- */
 
-/* Looks at signals that arrived while detached; -1 with an exception if one raises. */
-static int look_at_signals(struct thread_context *context, enum stm_status status)
+/* Looks at signals that arrived while detached, and at the keeper; -1 with an exception. */
+static int look_around(struct thread_context *context, enum stm_status status)
 {
-    return status == STM_INTERRUPTED ? thread_check_signals(context) : 0;
+    return status == STM_INTERRUPTED ? durable_look(context, context->block.options.store) : 0;
 }
 
 /* A place of one's own before everyone else: the commit lock for the whole attempt. */
@@ -82,9 +84,11 @@ static int lock_for_serial(struct thread_context *context, struct slot *slot)
     enum stm_status status;
     do {
         Py_BEGIN_ALLOW_THREADS
-        status = lock_acquire_urgently(store, slot, context->block.deadline_ns);
+        status = log_wait_for_room(store, context->block.deadline_ns);
+        if (status == STM_OK)
+            status = lock_acquire_urgently(store, slot, context->block.deadline_ns);
         Py_END_ALLOW_THREADS
-        if (look_at_signals(context, status) < 0)
+        if (look_around(context, status) < 0)
             return -1;
     } while (status == STM_INTERRUPTED);
     if (status != STM_OK)
@@ -183,7 +187,7 @@ static enum stm_status commit_now(struct thread_context *context)
     struct txn *txn = &context->txn;
     enum stm_status status = txn_commit(txn, false, NO_DEADLINE);
     while (status == STM_BUSY || status == STM_INTERRUPTED) {
-        if (look_at_signals(context, status) < 0)
+        if (look_around(context, status) < 0)
             return STM_INTERRUPTED;
         Py_BEGIN_ALLOW_THREADS
         status = txn_commit(txn, true, context->block.deadline_ns);
@@ -243,6 +247,7 @@ enum block_outcome block_commit(struct thread_context *context)
     if (check_open(context) < 0 || block_flush(context) < 0 || invariants_check(context) < 0)
         return block->doomed ? (PyErr_Clear(), BLOCK_CONFLICT) : BLOCK_ERROR;
     uint64_t began = stats_time_commit(&context->txn);
+    uint64_t snapshot = context->txn.snapshot;
     enum stm_status status = finish(context);
     if (status == STM_STORE_FULL) {
         block_relieve(context);
@@ -251,13 +256,15 @@ enum block_outcome block_commit(struct thread_context *context)
     if (status == STM_OK) {
         block->committed = true;
         stats_count_block(&context->txn, block->attempt, began);
-        return BLOCK_COMMITTED;
+        return durable_acknowledge(context, snapshot) < 0 ? BLOCK_ERROR : BLOCK_COMMITTED;
     }
     if (status == STM_CONFLICT) {
         block->doomed = true;
         return BLOCK_CONFLICT;
     }
-    if (status != STM_INTERRUPTED)
+    if (status == STM_FAILED)
+        durable_refuse(context);
+    else if (status != STM_INTERRUPTED)
         errors_raise(context, status, NULL, NULL);
     return BLOCK_ERROR;
 }

@@ -73,6 +73,8 @@ int errors_raise(struct thread_context *context, enum stm_status status, PyObjec
     case STM_MOVED:
     case STM_BUSY:
     case STM_INTERRUPTED:
+    case STM_FAILED:
+    case STM_UNKNOWN:
         break;
     }
     PyErr_Format(PyExc_SystemError, "unexpected status %d of the store", (int)status);

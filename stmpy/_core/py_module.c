@@ -88,6 +88,8 @@ static const char *const error_names[ERROR_KINDS] = {
     [ERROR_STORE_CLOSED] = "StoreClosed",
     [ERROR_ENCODE] = "EncodeError",
     [ERROR_DECODE] = "DecodeError",
+    [ERROR_DURABILITY] = "DurabilityError",
+    [ERROR_COMMIT_UNKNOWN] = "CommitUnknown",
     [ERROR_NESTED_MISUSE] = "NestedMisuse",
     [ERROR_NOT_A_NUMBER] = "NotANumber",
     [ERROR_STM] = "StmError",
@@ -133,6 +135,8 @@ static int module_exec(PyObject *module)
         PyExc_BaseException, NULL);
     if (state->rerun == NULL || PyModule_AddObjectRef(module, "Rerun", state->rerun) < 0 ||
         load_errors(state) < 0)
+        return -1;
+    if (keeper_type_add(module) < 0 || PyModule_AddFunctions(module, durable_methods) < 0)
         return -1;
     if (values_init(&state->values, state->errors[ERROR_ENCODE], state->errors[ERROR_DECODE]) < 0)
         return -1;

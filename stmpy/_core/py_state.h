@@ -16,6 +16,8 @@ enum error_kind {
     ERROR_STORE_CLOSED,
     ERROR_ENCODE,
     ERROR_DECODE,
+    ERROR_DURABILITY,
+    ERROR_COMMIT_UNKNOWN,
     ERROR_NESTED_MISUSE,
     ERROR_NOT_A_NUMBER,
     ERROR_STM,
@@ -53,6 +55,7 @@ static inline struct module_state *module_state_of(PyObject *module)
 PyTypeObject *module_add_type(PyObject *module, PyType_Spec *spec);
 
 int store_type_add(PyObject *module);
+int keeper_type_add(PyObject *module);
 int var_type_add(PyObject *module);
 int atomic_type_add(PyObject *module);
 int function_type_add(PyObject *module);
@@ -61,6 +64,7 @@ int follower_type_add(PyObject *module);
 extern PyMethodDef rerun_methods[];
 extern PyMethodDef call_methods[];
 extern PyMethodDef wait_methods[];
+extern PyMethodDef durable_methods[];
 extern PyMethodDef invariants_methods[];
 extern PyMethodDef stats_methods[];
 

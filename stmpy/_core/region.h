@@ -10,7 +10,7 @@
 #ifndef STMPY_REGION_H
 #define STMPY_REGION_H
 
-#include "platform.h"
+#include "durable_state.h"
 
 #include <stdalign.h>
 
@@ -376,6 +376,7 @@ struct region {
     alignas(REGION_LINE) shared_u32 recent[RECENT_CELLS]; /* newest at recent_count - 1 */
     shared_u32 waiters[WAIT_BUCKETS]; /* first node of each bucket */
 
+    alignas(REGION_LINE) struct durable durable;
     alignas(REGION_LINE) struct log log;
     struct arena arena;
     struct site_name sites[REGION_SITES]; /* by hash, open addressing; none at 0 */

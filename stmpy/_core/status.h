@@ -17,6 +17,8 @@ enum stm_status {
     STM_TOO_LARGE,      /* the transaction exceeds its limit of bytes */
     STM_NO_MEMORY,      /* the process, not the region, is out of memory */
     STM_NO_SLOT,        /* every slot of the region is in use */
+    STM_FAILED,         /* the disk under the store takes no more writes */
+    STM_UNKNOWN,        /* published, and nobody knows whether it is durable */
     STM_SYSTEM,         /* a system call failed; errno says which way */
 };
 

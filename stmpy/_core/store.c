@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -126,6 +127,14 @@ static enum stm_status new_store(const char *name, uint64_t max_bytes, uint64_t 
     return STM_OK;
 }
 
+/* Puts a new store into the list, with the registry locked. */
+static void list_store(struct store *store)
+{
+    store->number = ++next_store_number;
+    store->next = registry;
+    registry = store;
+}
+
 static struct store *find_named(const char *name)
 {
     struct store *store = name[0] ? registry : NULL;
@@ -144,9 +153,7 @@ enum stm_status store_open(const char *name, uint64_t max_bytes, uint64_t histor
     if (store == NULL) {
         status = new_store(name, max_bytes, history_bytes, &store);
         if (status == STM_OK) {
-            store->number = ++next_store_number;
-            store->next = registry;
-            registry = store;
+            list_store(store);
             /* The default store is the process's own: it outlives who made it. */
             store->handles = store->users = strcmp(name, "default") == 0;
         }
@@ -158,6 +165,37 @@ enum stm_status store_open(const char *name, uint64_t max_bytes, uint64_t histor
     }
     pthread_mutex_unlock(&registry_lock);
     return status;
+}
+
+static bool valid_region(const struct region *region, size_t bytes)
+{
+    return bytes > fixed_bytes() && region->magic == REGION_MAGIC &&
+           region->layout == REGION_LAYOUT && region->slot_bytes == sizeof(struct slot) &&
+           region->bytes == bytes;
+}
+
+enum stm_status store_attach(int file, struct store **out)
+{
+    struct stat stat;
+    if (fstat(file, &stat) < 0)
+        return STM_SYSTEM;
+    size_t bytes = (size_t)stat.st_size;
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (memory == MAP_FAILED)
+        return STM_SYSTEM;
+    struct store *store = valid_region(memory, bytes) ? calloc(1, sizeof *store) : NULL;
+    if (store == NULL) {
+        munmap(memory, bytes);
+        errno = EINVAL;
+        return STM_SYSTEM;
+    }
+    *store = (struct store){
+        .region = memory, .mapped_bytes = bytes, .file = file, .handles = 1, .users = 1};
+    pthread_mutex_lock(&registry_lock);
+    list_store(store);
+    pthread_mutex_unlock(&registry_lock);
+    *out = store;
+    return STM_OK;
 }
 
 struct store *store_find(uint64_t number)
@@ -184,9 +222,12 @@ void store_keep(struct store *store)
 void store_leave(struct store *store)
 {
     pthread_mutex_lock(&registry_lock);
-    if (--store->users == 0)
+    bool last = --store->users == 0;
+    if (last)
         put_release(&store->dropped, 1); /* Pairs with store_over. */
     pthread_mutex_unlock(&registry_lock);
+    if (last && store->region->durable.opener == platform_process_id())
+        store_close(store); /* its keeper may go, and the path be opened again */
     store_release(store);
 }
 

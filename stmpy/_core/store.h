@@ -66,6 +66,10 @@ uint64_t store_arena_bytes(const struct store *store);
 enum stm_status store_open(const char *name, uint64_t max_bytes, uint64_t history_bytes,
                            struct store **out);
 
+/* Maps the region of another process, whose memory file this is, and takes one handle on it.
+ * STM_SYSTEM with EINVAL if the file is no region of this layout.  Closes the file with it. */
+enum stm_status store_attach(int file, struct store **out);
+
 /* Takes one more handle on the store with this number; NULL if it is gone. */
 struct store *store_find(uint64_t number);
 

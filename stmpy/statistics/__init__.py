@@ -25,6 +25,7 @@ from stmpy.statistics._model import STATES as STATES
 from stmpy.statistics._model import UNKNOWN as UNKNOWN
 from stmpy.statistics._model import Block as Block
 from stmpy.statistics._model import CutKey as CutKey
+from stmpy.statistics._model import Durability as Durability
 from stmpy.statistics._model import Histogram as Histogram
 from stmpy.statistics._model import KeyHeat as KeyHeat
 from stmpy.statistics._model import Memory as Memory

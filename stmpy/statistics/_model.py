@@ -155,6 +155,30 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class Durability:
+    """What a store on disk tells about its disk.
+
+    `version` is the number of the last commit that survives a power cut, and `lag` how many came
+    after it. The keeper, the process with the pid `keeper`, wrote `groups` of commits with one sync
+    each: `group_sizes` are commits per group, `sync_micros` microseconds per write and sync.
+    `log_bytes` are in memory until they are written. `state` is `opening`, `running`, `full`,
+    `failed` or `closed`, and `message` says why.
+    """
+
+    path: str
+    mode: str
+    state: str
+    message: str
+    version: int
+    lag: int
+    keeper: int
+    groups: int
+    group_sizes: Histogram
+    sync_micros: Histogram
+    log_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """All that a store has counted, and what its threads are doing now.
 
@@ -165,7 +189,7 @@ class Stats:
     block.
     `serial` counts attempts that ran where they cannot lose. `blocks`, `keys` and `pairs` come with
     the most conflicts first. `version` is the number of the last commit and `oldest_snapshot` that
-    of the oldest one a running block sees.
+    of the oldest one a running block sees. `durability` is None for a store in memory.
     """
 
     store: str
@@ -187,6 +211,7 @@ class Stats:
     memory: Memory
     version: int
     oldest_snapshot: int
+    durability: Durability | None = None
 
     @property
     def wasted_ns(self) -> int:

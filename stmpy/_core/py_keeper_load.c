@@ -1,0 +1,147 @@
+/* py_keeper_load.c - a store on disk becomes one in memory.
+ *
+ * What comes from disk is not trusted: a row goes in only if its checksum is right.
+ */
+#include "durable.h"
+#include "lock.h"
+#include "py_keeper.h"
+#include "variable.h"
+
+/* One row into the open transaction. */
+static enum stm_status load_row(struct keeper *self, region_ref variable, const uint8_t *key,
+                                Py_ssize_t key_length, const uint8_t *value,
+                                Py_ssize_t length, unsigned flags)
+{
+    struct key wanted = index_key(self->store, variable, key, (uint32_t)key_length);
+    struct txn_value found;
+    enum stm_status status = txn_lookup(&self->txn, &wanted, false, &found);
+    if (status != STM_OK)
+        return status;
+    txn_read_done(&self->txn);
+    return flags & VERSION_TOMBSTONE
+               ? txn_delete(&self->txn, found.entry)
+               : txn_put(&self->txn, found.entry, value, (size_t)length, flags);
+}
+
+/* Ends the transaction of a batch. */
+static PyObject *finish_load(struct keeper *self, enum stm_status status)
+{
+    if (status == STM_OK)
+        PATIENTLY(status, txn_commit(&self->txn, true, NO_DEADLINE));
+    txn_end(&self->txn);
+    if (status != STM_OK) {
+        keeper_raise(status);
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* load(rows): rows of (variable, key, value, flags) in one block, nobody else being there. */
+PyObject *keeper_load(struct keeper *self, PyObject *args)
+{
+    PyObject *rows;
+    if (!PyArg_ParseTuple(args, "O!", &PyList_Type, &rows))
+        return NULL;
+    enum stm_status status = STM_OK;
+    txn_begin(&self->txn, self->store, self->slot, 0);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(rows) && status == STM_OK; i++) {
+        unsigned variable;
+        const char *key, *value;
+        Py_ssize_t key_length, length;
+        unsigned char flags;
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(rows, i), "Iy#y#b", &variable, &key, &key_length,
+                              &value, &length, &flags)) {
+            txn_end(&self->txn);
+            return NULL;
+        }
+        status = load_row(self, variable, (const uint8_t *)key, key_length,
+                          (const uint8_t *)value, length, flags);
+    }
+    return finish_load(self, status);
+}
+
+static uint32_t big_endian(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+#define VARIABLE_BYTES 4 /* at the beginning of a key: the variable's number */
+#define CHECK_BYTES 4  /* at the beginning of a value: the checksum; then come the flags */
+
+/* One row as it lies on disk: 1, or 0 if it is not what was written. */
+static int load_stored_row(struct keeper *self, PyObject *refs, PyObject *row,
+                           uint64_t *sum, enum stm_status *status)
+{
+    const char *key_text, *value_text;
+    Py_ssize_t key_length, length;
+    if (!PyArg_ParseTuple(row, "y#y#", &key_text, &key_length, &value_text, &length))
+        return -1;
+    const uint8_t *key = (const uint8_t *)key_text, *value = (const uint8_t *)value_text;
+    if (key_length < VARIABLE_BYTES || length <= CHECK_BYTES)
+        return 0;
+    uint32_t number = big_endian(key), check = big_endian(value);
+    uint32_t crc = group_crc(group_crc(0, key, (size_t)key_length), value + CHECK_BYTES,
+                             (size_t)(length - CHECK_BYTES));
+    if (crc != check || number >= PyList_GET_SIZE(refs))
+        return 0;
+    unsigned long variable = PyLong_AsUnsignedLong(PyList_GET_ITEM(refs, number));
+    if (variable == 0)
+        return 0;
+    *sum += check;
+    *status = load_row(self, (region_ref)variable, key + VARIABLE_BYTES, key_length - VARIABLE_BYTES,
+                       value + CHECK_BYTES + 1, length - CHECK_BYTES - 1, value[CHECK_BYTES]);
+    return 1;
+}
+
+/* load_stored(refs, rows): rows of (key, value) as the table `data` has them, refs by number of
+ * the variable, 0 where there is none; the sum of the checksums, or None if one is wrong. */
+PyObject *keeper_load_stored(struct keeper *self, PyObject *args)
+{
+    PyObject *refs, *rows;
+    if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &refs, &PyList_Type, &rows))
+        return NULL;
+    uint64_t sum = 0;
+    int good = 1;
+    enum stm_status status = STM_OK;
+    txn_begin(&self->txn, self->store, self->slot, 0);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(rows) && status == STM_OK && good == 1; i++)
+        good = load_stored_row(self, refs, PyList_GET_ITEM(rows, i), &sum, &status);
+    if (good != 1) {
+        txn_end(&self->txn);
+        return good < 0 ? NULL : Py_NewRef(Py_None);
+    }
+    PyObject *done = finish_load(self, status);
+    if (done == NULL)
+        return NULL;
+    Py_DECREF(done);
+    return PyLong_FromUnsignedLongLong(sum);
+}
+
+PyObject *keeper_variable(struct keeper *self, PyObject *args)
+{
+    const char *name;
+    Py_ssize_t length;
+    unsigned kind;
+    region_ref variable;
+    if (!PyArg_ParseTuple(args, "s#I", &name, &length, &kind))
+        return NULL;
+    enum stm_status status;
+    PATIENTLY(status, variable_open(self->store, self->slot, name, (uint32_t)length, kind, true,
+                                    &variable));
+    if (status != STM_OK) {
+        keeper_raise(status);
+        return NULL;
+    }
+    return PyLong_FromUnsignedLong(variable);
+}
+
+PyObject *keeper_restore(struct keeper *self, PyObject *argument)
+{
+    unsigned long long ts = PyLong_AsUnsignedLongLong(argument);
+    if (PyErr_Occurred())
+        return NULL;
+    enum stm_status status;
+    PATIENTLY(status, durable_restore(self->store, self->slot, ts));
+    durable_publish(self->store, load_relaxed(&self->store->region->clock));
+    Py_RETURN_NONE;
+}

@@ -1,0 +1,6 @@
+"""Stores that survive: LMDB behind the store in memory, in a process of its own, the keeper.
+
+Layout: `launch` opens a path and starts the keeper; `keeper` is that process; `journal` is what it
+does with a `backend`, of which there are two, `lmdb_backend` and `memory`; `format` is the bytes
+on disk, `files` the directory they lie in. README.md describes the format for other readers.
+"""

@@ -1,0 +1,39 @@
+"""What a keeper needs of a store on disk: transactions over a few sorted tables, each synced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal, Protocol
+
+type Table = Literal["meta", "names", "data", "log"]
+type Change = tuple[Table, bytes, bytes | None]
+"""A table, a key, and its new value, or None to delete the key if it is there."""
+
+TABLES: Final[tuple[Table, ...]] = ("meta", "names", "data", "log")
+
+
+class BackendFull(Exception):
+    """There is no room on the disk. Nothing was changed; the same write may be tried again."""
+
+
+class BackendFailed(Exception):
+    """The disk failed. Whether the last write is there is not known; write no more."""
+
+
+class Backend(Protocol):
+    """Sorted tables of bytes. One thread of one process uses it."""
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Make all changes in order, or none, and return when they survive a power cut.
+
+        Raises BackendFull or BackendFailed.
+        """
+
+    def get(self, table: Table, key: bytes) -> bytes | None:
+        """The value of a key, or None."""
+
+    def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
+        """All keys with their values in ascending order, as of now."""
+
+    def close(self) -> None:
+        """Let go of it. What was written stays."""

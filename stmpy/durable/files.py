@@ -1,0 +1,109 @@
+"""The directory of a store: whose it is, what may lie in it, and the lock of its owner."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import time
+
+from stmpy.errors import DurabilityError
+
+_FILES = ("data.mdb", "lock.mdb", "owner")
+_OTHERS_MAY_WRITE = 0o022
+
+
+def prepare(path: str) -> None:
+    """Make the directory if it is missing; refuse one that others could tamper with."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        check(path)
+
+
+def check(path: str) -> None:
+    """Raise DurabilityError if the store is not a directory of this user's regular files."""
+    _check_one(path, stat.S_IFDIR, "a directory")
+    for name in _FILES:
+        inner = os.path.join(path, name)
+        if os.path.lexists(inner):
+            _check_one(inner, stat.S_IFREG, "a regular file")
+
+
+def _check_one(path: str, kind: int, what: str) -> None:
+    info = os.lstat(path)
+    if stat.S_ISLNK(info.st_mode):
+        raise DurabilityError(f"{path}: is a symbolic link; give the path that it leads to")
+    if stat.S_IFMT(info.st_mode) != kind:
+        raise DurabilityError(f"{path}: is not {what}, so no store of stmpy")
+    if info.st_uid != os.geteuid():
+        raise DurabilityError(
+            f"{path}: belongs to user {info.st_uid}, and this is user {os.geteuid()}; only its "
+            "owner opens a store"
+        )
+    if info.st_mode & _OTHERS_MAY_WRITE:
+        raise DurabilityError(
+            f"{path}: others may write to it (mode {stat.S_IMODE(info.st_mode):o}); "
+            "take that away (chmod go-w) and see that the contents are yours"
+        )
+
+
+def lock(path: str, pid: int, patience: float) -> int:
+    """Take the store for the program with this pid; the file descriptor holds the lock.
+
+    One keeper at a time. A keeper whose program has ended, or is this one, is about to leave: it is
+    waited for. Raises DurabilityError, naming the owner, if another program has the store.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(os.path.join(path, "owner"), flags, 0o600)
+    deadline = time.monotonic() + patience
+    while not _try_lock(descriptor):
+        owner = _read_owner(descriptor)
+        if (owner not in (0, pid) and _alive(owner)) or time.monotonic() >= deadline:
+            os.close(descriptor)
+            raise DurabilityError(
+                f"{path}: the store is open in process {owner}; one process at a time owns it: "
+                "close it there, or work on it from that process and its children"
+            )
+        time.sleep(0.01)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{pid}\n".encode(), 0)
+    return descriptor
+
+
+def owner_of(path: str) -> int | None:
+    """The pid of the program that has the store open now, or None."""
+    try:
+        descriptor = os.open(os.path.join(path, "owner"), os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        return None if _try_lock(descriptor) else _read_owner(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            raise
+        return False
+    return True
+
+
+def _read_owner(descriptor: int) -> int:
+    """0 while the keeper has not written it yet."""
+    text = os.pread(descriptor, 32, 0).strip()
+    return int(text) if text.isdigit() else 0
+
+
+def _alive(pid: int) -> bool:
+    """False also for a process that has ended and that nobody has collected."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

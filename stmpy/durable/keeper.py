@@ -1,0 +1,172 @@
+"""The keeper: a process that follows the log of a region and puts it on disk.
+
+It is given a region (a memory file) and a path, talks to the others through the region alone, and
+leaves when the store was closed or the last process that works on it has gone: drained first.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from itertools import batched
+
+from stmpy import _native
+from stmpy.durable import files
+from stmpy.durable.backend import Backend, BackendFailed, BackendFull
+from stmpy.durable.format import Damaged
+from stmpy.durable.journal import Journal
+from stmpy.durable.lmdb_backend import LmdbBackend
+from stmpy.durable.state import State
+from stmpy.errors import DurabilityError
+
+REGION_FILE = 3
+"""The file descriptor under which the keeper finds the region."""
+
+_GROUP_BYTES = 4 << 20
+_IDLE = 0.2
+_APPLY_BYTES = 32 << 20
+_LOAD_ROWS = 1000
+_PATIENCE = 30.0
+_RETRY_FULL = 0.2
+
+
+class Owner:
+    """The program that opened the store. Lives until it has gone, also if its pid is used again."""
+
+    def __init__(self, pid: int) -> None:
+        self._poll = select.poll()
+        try:
+            self._poll.register(os.pidfd_open(pid), select.POLLIN)
+            self._gone = False
+        except ProcessLookupError:
+            self._gone = True
+
+    def alive(self) -> bool:
+        self._gone = self._gone or bool(self._poll.poll(0))
+        return not self._gone
+
+
+def load(region: _native.Keeper, journal: Journal) -> None:
+    """Put everything the journal holds into an empty region."""
+    refs = [0] * (max(journal.names, default=0) + 1)
+    for number, (name, kind) in journal.names.items():
+        refs[number] = region.variable(name, kind)
+    of = journal.meta.rows
+    loaded = total = 0
+    for batch in batched(journal.stored(), _LOAD_ROWS, strict=False):
+        region.progress(loaded, of)
+        added = region.load_stored(refs, list(batch))
+        if added is None:
+            for key, value in batch:
+                journal.check_row(key, value)  # raises for the one that is damaged
+            raise Damaged("data: a row changed while it was read")
+        loaded += len(batch)
+        total += added
+    journal.check_sum(loaded, total)
+    for changes in batched(journal.changes(), _LOAD_ROWS, strict=False):
+        region.load([(refs[row.number], row.key, row.value, row.flags) for row in changes])
+    region.progress(of, of)
+
+
+class Keeper:
+    """One region and its journal."""
+
+    def __init__(self, region: _native.Keeper, journal: Journal, owner: Owner) -> None:
+        self._region = region
+        self._journal = journal
+        self._owner = owner
+        self._full = False
+
+    def run(self) -> None:
+        """Write what is logged until nobody is left who could log."""
+        while True:
+            try:
+                if self._step():
+                    return
+            except BackendFull as error:
+                self._full = True
+                self._region.tell(State.FULL, str(error))
+                time.sleep(_RETRY_FULL)
+                if self._over():
+                    return
+
+    def _step(self) -> bool:
+        """One group, or one slice, or a wait; True at the end."""
+        taken = self._region.take(_GROUP_BYTES)
+        if taken is not None:
+            self._write(*taken)
+            if self._journal.pending_bytes > _APPLY_BYTES:
+                self._journal.apply()
+            return False
+        if self._full:
+            self._recover()
+        if self._over() and self._region.take(_GROUP_BYTES) is None:
+            return True
+        if not self._region.wait(_IDLE):
+            self._journal.apply()
+        return False
+
+    def _write(self, records: bytes, first: int, last: int, commits: int) -> None:
+        began = time.perf_counter_ns()
+        if last > self._journal.last:  # else a predecessor wrote it and died
+            self._journal.append(first, records)
+        self._region.publish((time.perf_counter_ns() - began) // 1000)
+        if self._full:
+            self._recover()
+
+    def _recover(self) -> None:
+        self._full = False
+        self._region.tell(State.RUNNING, "")
+
+    def _over(self) -> bool:
+        return self._region.closed or not (self._owner.alive() or self._region.owned())
+
+
+def serve(region: _native.Keeper, opened: Callable[[], Backend], owner: Owner) -> None:
+    """Fill the region, or go on where a keeper has died, and keep it to the end.
+
+    What goes wrong is told to the others, who may read on until they have had enough.
+    """
+    fresh = region.version == 0
+    try:
+        journal = Journal(opened())
+        if fresh:
+            load(region, journal)
+        region.follow()
+        if fresh:
+            region.restore(journal.last)
+        region.tell(State.RUNNING, "")
+        Keeper(region, journal, owner).run()
+        region.unfollow()
+        journal.close()
+        region.tell(State.CLOSED, "")
+    except (BackendFull, BackendFailed, Damaged, MemoryError, OSError) as error:
+        fail(region, error)
+        while region.version != 0 and not region.closed and (owner.alive() or region.owned()):
+            time.sleep(_IDLE)
+
+
+def fail(region: _native.Keeper, error: Exception) -> None:
+    """Tell the others what went wrong; the name of the exception comes first."""
+    kind = "DecodeError" if isinstance(error, Damaged) else type(error).__name__
+    region.tell(State.FAILED, f"{kind}: {error}")
+
+
+def main() -> None:
+    """Run with the path and the pid of the program as arguments, the region as descriptor 3."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    path, pid = sys.argv[-2], int(sys.argv[-1])
+    os.closerange(REGION_FILE + 1, os.sysconf("SC_OPEN_MAX"))
+    region = _native.Keeper(REGION_FILE)
+    try:
+        files.check(path)
+        files.lock(path, pid, _PATIENCE)  # for as long as this process lives
+    except (DurabilityError, OSError) as error:
+        if region.version == 0:
+            fail(region, error)
+        return
+    serve(region, lambda: LmdbBackend(path), Owner(pid))

@@ -1,0 +1,89 @@
+"""The backend on LMDB: one environment, four named databases, a sync with every transaction."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import lmdb
+
+from stmpy.durable.backend import TABLES, BackendFailed, BackendFull, Change, Table
+
+_MAP_LEAST = 64 << 20
+_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+
+
+class LmdbBackend:
+    """An LMDB environment in a directory that exists.
+
+    The map grows when it is full. Never a writable map: a full disk would be a SIGBUS. After a
+    full disk the environment is opened anew for the next write, as LMDB may be half-way.
+    """
+
+    def __init__(self, path: str, map_bytes: int = _MAP_LEAST) -> None:
+        self._path = path
+        self._map_bytes = map_bytes
+        self._env: Any = None
+        self._tables: dict[Table, Any] = {}
+        self._open()
+
+    def _open(self) -> Any:
+        if self._env is not None:
+            return self._env
+        try:
+            size = os.stat(os.path.join(self._path, "data.mdb")).st_size
+        except FileNotFoundError:
+            size = 0
+        try:
+            self._env = lmdb.open(
+                self._path,
+                map_size=max(self._map_bytes, 2 * size),
+                max_dbs=len(TABLES),
+                max_readers=16,
+                mode=0o600,
+                meminit=False,
+                readahead=False,
+            )
+            self._env.reader_check()
+            self._tables = {table: self._env.open_db(table.encode()) for table in TABLES}
+        except lmdb.Error as error:
+            self._fail(error)
+        return self._env
+
+    def _fail(self, error: lmdb.Error) -> None:
+        self.close()
+        if any(text in str(error) for text in _FULL):
+            raise BackendFull(str(error)) from None
+        raise BackendFailed(str(error)) from None
+
+    def write(self, changes: Sequence[Change]) -> None:
+        env = self._open()
+        while True:
+            try:
+                with env.begin(write=True) as txn:
+                    for table, key, value in changes:
+                        if value is None:
+                            txn.delete(key, db=self._tables[table])
+                        else:
+                            txn.put(key, value, db=self._tables[table])
+                return
+            except lmdb.MapFullError:
+                env.set_mapsize(2 * env.info()["map_size"])
+            except lmdb.Error as error:
+                self._fail(error)
+
+    def get(self, table: Table, key: bytes) -> bytes | None:
+        with self._open().begin(db=self._tables[table]) as txn:
+            value: bytes | None = txn.get(key)
+        return value
+
+    def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
+        with self._open().begin(db=self._tables[table]) as txn:
+            yield from txn.cursor()
+
+    def close(self) -> None:
+        env, self._env = self._env, None
+        if env is not None:
+            env.close()

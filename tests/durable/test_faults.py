@@ -1,0 +1,263 @@
+"""A disk that fails, is full, or hangs: who is told what, what goes on, what is found again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+import stmpy as stm
+from stmpy import _native, _store
+from stmpy.durable import keeper
+from stmpy.durable.backend import BackendFailed, BackendFull, Change
+from stmpy.durable.memory import MemoryBackend
+
+
+class Disk(MemoryBackend):
+    """Does what it is told: raises `error` from the write after `good` ones on, or holds writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.error: Exception | None = None
+        self.good = 0
+        self.open = threading.Event()
+        self.open.set()
+
+    def write(self, changes: Sequence[Change]) -> None:
+        self.open.wait()
+        self.good -= 1
+        if self.error is not None and self.good < 0:
+            raise self.error
+        super().write(changes)
+
+
+class Threads:
+    """Stores whose keepers are threads of this process."""
+
+    def __init__(self) -> None:
+        self._running: list[tuple[stm.Store, threading.Thread, Disk]] = []
+
+    def start(self, disk: Disk, *, relaxed: bool = False, history: int = 1 << 20) -> stm.Store:
+        store = _store._open("", 16 << 20, history)
+        assert _native._durable_open(store, "/in/memory", relaxed)
+        region = _native.Keeper(os.dup(_native._durable_file(store)))
+        owner = keeper.Owner(os.getpid())
+        thread = threading.Thread(target=keeper.serve, args=(region, lambda: disk, owner))
+        thread.start()
+        self._running.append((store, thread, disk))
+        assert _native._durable_wait(store, 1, 30.0)
+        return store
+
+    def stop(self) -> None:
+        for store, thread, disk in self._running:
+            disk.open.set()
+            _native.Store.close(store)
+            thread.join()
+        self._running.clear()
+
+
+@pytest.fixture
+def threads() -> Iterator[Threads]:
+    threads = Threads()
+    yield threads
+    threads.stop()
+
+
+def put(store: stm.Store, key: int) -> None:
+    with store.atomically():
+        store.TVar("v")[key] = key
+
+
+def put_many(
+    store: stm.Store, keys: Iterable[int], known: list[int], content: bytes = b"x"
+) -> None:
+    """One block per key; `known` are those that were acknowledged."""
+    for key in keys:
+        with store.atomically(timeout=30):
+            store.TVar("v")[key] = content + bytes([key % 256])
+        known.append(key)
+
+
+def state_of(store: stm.Store) -> str:
+    durability = store.stats().durability
+    assert durability is not None
+    return durability.state
+
+
+@pytest.mark.parametrize("good", range(5))
+def test_a_failed_disk_takes_no_more_writes(threads: Threads, good: int) -> None:
+    disk = Disk()
+    store = threads.start(disk)
+    disk.good, disk.error = good, BackendFailed("input/output error")
+    known: list[int] = []
+    with pytest.raises(stm.CommitUnknown, match="input/output error"):
+        put_many(store, range(10), known)
+    assert len(known) == good
+    with pytest.raises(stm.DurabilityError, match="mend it and open the store again"):
+        put(store, 99)
+    assert set(store.TVar("v")) == {*known, good}  # reads go on
+    with pytest.raises(stm.CommitUnknown):
+        store.flush()
+    assert state_of(store) == "failed"
+    threads.stop()
+    disk.error = None
+    again = threads.start(disk)
+    assert set(again.TVar("v")) == set(known)
+    put(again, 100)
+
+
+def test_a_full_disk_recovers_when_there_is_room(threads: Threads) -> None:
+    disk = Disk()
+    store = threads.start(disk)
+    put(store, 1)
+    disk.error = BackendFull("no space left on device")
+    with pytest.raises(stm.CommitUnknown, match="no space left"):
+        put(store, 2)
+    with pytest.raises(stm.DurabilityError, match="make room and run the block again"):
+        put(store, 3)
+    assert state_of(store) == "full"
+    disk.error = None
+    while state_of(store) != "running":
+        _native._durable_wait(store, (1 << 64) - 1, 0.05)
+    put(store, 4)
+    store.flush()
+    threads.stop()
+    assert set(threads.start(disk).TVar("v")) == {1, 2, 4}
+
+
+def test_a_timeout_leaves_the_outcome_open(threads: Threads) -> None:
+    disk = Disk()
+    store = threads.start(disk)
+    disk.open.clear()
+    unknown = pytest.raises(stm.CommitUnknown, match="its timeout passed")
+    with unknown, store.atomically(timeout=0.2):
+        store.TVar("v")[1] = 1
+    with pytest.raises(stm.CommitUnknown, match="the time was up"):
+        store.flush(timeout=0.01)
+    disk.open.set()
+    store.flush()
+    assert store.TVar("v")[1] == 1
+
+
+def test_what_was_only_read_must_be_durable_too(threads: Threads) -> None:
+    disk = Disk()
+    store = threads.start(disk)
+    disk.open.clear()
+    writer = threading.Thread(target=put, args=(store, 1))
+    writer.start()
+    while 1 not in store.TVar("v"):
+        pass  # published, and not durable
+    with pytest.raises(stm.CommitUnknown), store.atomically(timeout=0.1):
+        assert store.TVar("v")[1] == 1
+    disk.open.set()
+    writer.join()
+    with store.atomically(timeout=30):
+        assert store.TVar("v")[1] == 1
+
+
+def fill(store: stm.Store) -> None:
+    """More than the log may hold."""
+    for i in range(1000):
+        with store.atomically(timeout=0.2):
+            store.TVar("v")[i % 2] = bytes([i % 256]) * 4096
+
+
+def test_relaxed_blocks_wait_when_the_log_is_too_long(threads: Threads) -> None:
+    disk = Disk()
+    store = threads.start(disk, relaxed=True, history=1 << 17)
+    disk.open.clear()
+    with pytest.raises(stm.TransactionTimeout):
+        fill(store)
+    log = store.stats().durability
+    assert log is not None
+    assert log.log_bytes < 1 << 18
+    disk.open.set()
+    for i in range(100):
+        put(store, i)
+    store.flush()
+    assert len(store.TVar("v")) == 100
+
+
+def test_ctrl_c_ends_the_wait(threads: Threads) -> None:
+    disk = Disk()
+    store = threads.start(disk)
+    disk.open.clear()
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        put(store, 1)
+    assert store.TVar("v")[1] == 1
+    disk.open.set()
+    store.flush()
+
+
+# ---- a real disk ---------------------------------------------------------------------------------
+
+
+def keeper_of(store: stm.Store) -> int:
+    durability = store.stats().durability
+    assert durability is not None
+    return durability.keeper
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
+def test_a_sync_that_fails_is_never_called_good(tmp_path: Path, call: str) -> None:
+    """fdatasync of the data, and pwrite64 of the pages and of LMDB's meta page."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace, which makes a system call fail, is not there")
+    store = stm.open(tmp_path / "s")
+    put(store, 0)
+    tracer = subprocess.Popen(
+        [
+            *("strace", "-f", "-p", str(keeper_of(store)), "-o", os.devnull),
+            *("-e", f"inject={call}:error=EIO:when=4+"),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert tracer.stderr is not None
+    line = tracer.stderr.readline()
+    if "attached" not in line:
+        tracer.wait()
+        store.close()
+        pytest.skip(f"strace may not attach here: {line}")
+    known = [0]
+    with pytest.raises(stm.CommitUnknown, match=os.strerror(5)):
+        put_many(store, range(1, 50), known)
+    with pytest.raises(stm.DurabilityError):
+        put(store, 99)
+    with pytest.raises(stm.CommitUnknown):
+        store.close()
+    tracer.wait()
+    tracer.stderr.close()
+    with stm.open(tmp_path / "s") as again:
+        assert set(known) <= set(again.TVar("v")) <= {*known, len(known)}
+
+
+def test_a_tmpfs_that_runs_full(tmp_path: Path) -> None:
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "none", str(tmp_path)]
+    if subprocess.run(mounted, capture_output=True, check=False).returncode:
+        pytest.skip("a tmpfs cannot be mounted here")
+    try:
+        store = stm.open(tmp_path / "s")
+        known: list[int] = []
+        filler = tmp_path / "filler"
+        filler.write_bytes(bytes(300_000))
+        with pytest.raises((stm.CommitUnknown, stm.DurabilityError), match="o space left"):
+            put_many(store, range(1000), known, bytes(10_000))
+        filler.unlink()
+        while state_of(store) != "running":
+            _native._durable_wait(store, (1 << 64) - 1, 0.05)
+        put(store, 5000)
+        store.close()
+        with stm.open(tmp_path / "s") as again:
+            found = set(again.TVar("v"))
+            assert {*known, 5000} <= found <= {*known, len(known), 5000}
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)

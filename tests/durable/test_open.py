@@ -1,0 +1,216 @@
+"""Opening: what is found again, who may, and who is refused with which words."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import stmpy as stm
+from stmpy import _native
+from stmpy.durable import files
+from stmpy.statistics import Durability
+from tests.conftest import Interpreters
+
+type InProcess = Callable[..., Any]
+
+
+def test_what_was_written_is_there_again(tmp_path: Path) -> None:
+    values: dict[Any, Any] = {
+        "text": "ä\0", 7: [1, (2, 3)], (1, "b"): {"k": {1}}, None: 1.5, True: 2**90, b"b": b"\xff"
+    }  # fmt: skip
+    with stm.open(tmp_path / "s") as store:
+        table, one = store.TVar("table", {"gone": 1}), store.TRef("one", 5)
+        with store.atomically():
+            table |= values
+            del table["gone"]
+            one.value += 1
+    with stm.open(tmp_path / "s") as store:
+        assert dict(store.TVar("table", {"never": 0})) == values
+        assert store.TRef("one", 99).value == 6
+        with store.atomically():
+            store.TVar("table")["more"] = 1
+    with stm.open(tmp_path / "s") as store:
+        assert dict(store.TVar("table")) == values | {"more": 1}
+
+
+def test_files_are_for_the_owner_alone(tmp_path: Path) -> None:
+    with stm.open(tmp_path / "s") as store:
+        assert store.path == str(tmp_path / "s")
+    modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "s").iterdir()}
+    assert modes == {"data.mdb": 0o600, "lock.mdb": 0o600, "owner": 0o600}
+    assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o700
+
+
+def test_a_second_open_is_the_same_store(tmp_path: Path) -> None:
+    with stm.open(tmp_path / "s") as store:
+        again = stm.open(str(tmp_path / "s" / ".." / "s"))
+        assert again == store
+        with again.atomically():
+            again.TVar("v")["k"] = 1
+        assert store.TVar("v")["k"] == 1
+    with pytest.raises(stm.StoreClosed):
+        dict(again.TVar("v"))
+
+
+def test_isolated_interpreters_open_too(tmp_path: Path, interpreters: Interpreters) -> None:
+    program = """
+        import stmpy as stm
+        store = stm.open(path)
+        with store.atomically():
+            v = store.TVar("v")
+            v["n"] = v.get("n", 0) + 1
+        """
+    interpreters.run_each(program, 2, path=str(tmp_path / "s"))
+    with stm.open(tmp_path / "s") as store:
+        assert store.TVar("v")["n"] == 2
+
+
+def test_another_process_is_told_the_owner(tmp_path: Path, in_process: InProcess) -> None:
+    program = f"""
+import stmpy as stm
+try:
+    stm.open({str(tmp_path / "s")!r})
+except stm.DurabilityError as error:
+    print(error)
+"""
+    with stm.open(tmp_path / "s"):
+        assert f"is open in process {os.getpid()};" in in_process(program)
+        assert files.owner_of(str(tmp_path / "s")) == os.getpid()
+    assert files.owner_of(str(tmp_path / "s")) is None
+    assert in_process(program) == ""
+
+
+def refused(path: Path, reason: str) -> None:
+    with pytest.raises(stm.DurabilityError, match=reason):
+        stm.open(path)
+
+
+def test_what_others_could_have_changed_is_refused(tmp_path: Path) -> None:
+    stm.open(tmp_path / "s").close()
+    (tmp_path / "link").symlink_to("s")
+    refused(tmp_path / "link", "is a symbolic link")
+    (tmp_path / "s").chmod(0o770)
+    refused(tmp_path / "s", "others may write to it .mode 770.")
+    (tmp_path / "s").chmod(0o700)
+    (tmp_path / "s/lock.mdb").rename(tmp_path / "elsewhere")
+    (tmp_path / "s/lock.mdb").symlink_to(tmp_path / "elsewhere")
+    refused(tmp_path / "s", r"lock.mdb: is a symbolic link")
+    (tmp_path / "file").touch()
+    refused(tmp_path / "file", "is not a directory")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_store_of_another_user_is_refused(tmp_path: Path) -> None:
+    stm.open(tmp_path / "s").close()
+    os.chown(tmp_path / "s", 12345, 12345)
+    refused(tmp_path / "s", "belongs to user 12345, and this is user 0")
+
+
+def test_files_of_another_format_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir(0o700)
+    (tmp_path / "s/data.mdb").write_bytes(b"a book, not a store" * 1000)
+    (tmp_path / "s/data.mdb").chmod(0o600)
+    refused(tmp_path / "s", "INVALID|not an LMDB file|Invalid")
+
+
+def test_a_store_that_does_not_fit_says_so(tmp_path: Path) -> None:
+    with stm.open(tmp_path / "s") as store, store.atomically():
+        store.TVar("v")["k"] = "x" * 500_000
+    with pytest.raises(stm.StoreFull, match="larger max_bytes"):
+        stm.open(tmp_path / "s", max_bytes=1 << 18)
+    with stm.open(tmp_path / "s") as store:
+        assert len(store.TVar("v")["k"]) == 500_000
+
+
+def test_arguments_that_make_no_sense(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'sync' or 'relaxed'"):
+        stm.open(tmp_path / "s", durability="sometimes")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="a path or a name"):
+        stm.open(tmp_path / "s", name="n")
+
+
+def tell(store: stm.Store) -> Durability:
+    durability = store.stats().durability
+    assert durability is not None
+    return durability
+
+
+def test_a_returned_block_is_durable_and_stats_say_so(tmp_path: Path) -> None:
+    with stm.open(tmp_path / "s") as store:
+        for i in range(5):
+            with store.atomically() as tx:
+                store.TVar("v")[i] = i
+            assert tx.version is not None
+            assert tell(store).version >= tx.version
+        durability = tell(store)
+        assert (durability.state, durability.mode, durability.lag) == ("running", "sync", 0)
+        assert durability.groups == durability.group_sizes.total == durability.sync_micros.total
+    assert tell(store).state == "closed"
+
+
+def test_relaxed_is_durable_after_flush(tmp_path: Path) -> None:
+    with stm.open(tmp_path / "s", durability="relaxed") as store:
+        for i in range(50):
+            with store.atomically():
+                store.TVar("v")[i] = i
+        store.flush()
+        assert (tell(store).lag, tell(store).mode) == (0, "relaxed")
+    stm.open().flush()  # a store in memory has nothing to wait for
+
+
+def test_progress_tells_how_far_it_is(tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    with stm.open(tmp_path / "s") as store, store.atomically():
+        for i in range(3000):
+            store.TVar("v")[i] = i
+    stm.open(tmp_path / "s", progress=lambda *call: calls.append(call)).close()
+    assert calls == sorted(calls)
+    assert all(loaded <= of for loaded, of in calls)
+
+
+def test_a_failed_progress_callback_leaves_nothing_open(tmp_path: Path) -> None:
+    def fail(loaded: int, of: int) -> None:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        stm.open(tmp_path / "s", progress=fail)
+    stm.open(tmp_path / "s").close()
+
+
+def test_opens_leave_no_process_and_no_descriptor(tmp_path: Path) -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        store = stm.open(tmp_path / "s")
+        keeper = _native._durable_state(store)["keeper"]
+        with store.atomically():
+            store.TVar("v")["k"] = 1
+        store.close()
+        with pytest.raises(ProcessLookupError):
+            os.kill(keeper, 0)
+        del store
+    left = set(os.listdir("/proc/self/fd")) - before
+    assert len(left) <= 1, left  # the last store's region stays until this thread comes back
+    assert sorted(p.name for p in (tmp_path / "s").iterdir()) == ["data.mdb", "lock.mdb", "owner"]
+
+
+def test_the_keeper_has_nothing_of_its_starter(tmp_path: Path) -> None:
+    os.environ["STMPY_SECRET"] = "x"
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    try:
+        with stm.open(tmp_path / "s") as store:
+            keeper = _native._durable_state(store)["keeper"]
+            environment = Path(f"/proc/{keeper}/environ").read_bytes()
+            links = [os.readlink(p) for p in Path(f"/proc/{keeper}/fd").iterdir()]
+    finally:
+        del os.environ["STMPY_SECRET"]
+        os.close(reader)
+        os.close(writer)
+    assert b"SECRET" not in environment
+    own = ("/dev/null", "/memfd:", str(tmp_path), "anon_inode:[pidfd]", "pidfd:")
+    assert [link for link in links if not link.startswith(own)] == []
