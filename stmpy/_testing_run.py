@@ -93,6 +93,7 @@ class Run:
         self.chooser = chooser
         self.limit = steps
         self.patience = patience
+        self.process = os.getpid()
         self.main = _thread.get_ident()
         self.seats: list[Seat] = []
         self.by_ident: dict[int, Seat] = {}
@@ -108,13 +109,18 @@ class Run:
         self._over = _thread.allocate_lock()
         self._over.acquire()
 
+    def seat(self) -> Seat | None:
+        """The calling thread's; None in threads that are not of the run, and in forked children."""
+        seat = self.by_ident.get(_thread.get_ident())
+        return seat if seat is None or os.getpid() == self.process else None
+
     # From the thread that calls explore.
 
     def start(self, functions: Sequence[Callable[[], Any]]) -> None:
         """Make a thread for each function; they wait for their turn."""
         for seat in self._sit_down(functions):
-            thread = threading.Thread(target=self._live, args=(seat,), daemon=True)
             try:
+                thread = threading.Thread(target=self._live, args=(seat,), daemon=True)
                 thread.start()
             except RuntimeError as error:
                 raise StmError(
@@ -314,7 +320,7 @@ def hook_of(run: Run) -> Hook:
         return point in ("begin", "wait")
 
     def hook(point: str, variable: str | None, key: Any, may_lose: bool) -> bool:
-        seat = run.by_ident.get(_thread.get_ident())
+        seat = run.seat()
         if seat is None:
             return _thread.get_ident() == run.main and in_main(point, key)
         if point == "call":

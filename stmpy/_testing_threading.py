@@ -24,11 +24,11 @@ class Lock:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._maker = run.by_ident.get(_thread.get_ident())
+        self._maker = run.seat()
         self._lock = _thread.allocate_lock()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        seat = self._run.by_ident.get(_thread.get_ident())
+        seat = self._run.seat()
         if seat is None:
             return self._acquire_outside(blocking, timeout)
         if seat is not self._maker:
@@ -78,7 +78,7 @@ def _replacements(run: Run) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
         return run.now
 
     def sleep(seconds: float) -> None:
-        if (seat := run.by_ident.get(_thread.get_ident())) is not None:
+        if (seat := run.seat()) is not None:
             run.point(seat, f"sleep {seconds:g} s", lambda: False, run.now + seconds)
 
     def start(_: threading.Thread) -> None:
@@ -102,8 +102,7 @@ def virtual(run: Run) -> Iterator[None]:
 
     def choose(original: Callable[..., Any], ours: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            ident = _thread.get_ident()
-            within = ident == run.main or ident in run.by_ident
+            within = _thread.get_ident() == run.main or run.seat() is not None
             return (ours if within else original)(*args, **kwargs)
 
         return call

@@ -7,6 +7,7 @@ import queue
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -362,6 +363,50 @@ def test_threads_are_yielded_not_started() -> None:
         yield (start,)
 
     explore(scenario, schedules=1)
+
+
+def test_a_forked_child_is_on_its_own() -> None:
+    def scenario() -> Threads:
+        total: stm.TRef[int] = stm.TRef(None, 0)
+
+        def fork() -> int:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # threads and forks
+                child = os.fork()
+            with stm.atomically():
+                total.value += 1
+            if child == 0:
+                os._exit(0)
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+        assert (yield fork, fork) == [0, 0]
+        assert total.value == 4
+
+    explore(scenario, schedules=3)
+
+
+def test_interpreters_of_their_own_are_refused(interpreters: Any) -> None:
+    interpreters.run(
+        interpreters.create(),
+        """
+        import stmpy as stm
+        from stmpy.testing import conflicts, explore
+
+        def scenario():
+            yield [print]
+
+        try:
+            explore(scenario)
+        except stm.StmError as error:
+            assert "main interpreter" in str(error)
+        else:
+            raise AssertionError("explore ran")
+        total = stm.TRef(None, 0)
+        with conflicts([True]) as injected, stm.atomically():
+            total.value += 1
+        assert injected.injected == 1
+        """,
+    )
 
 
 def test_too_many_threads() -> None:
