@@ -37,13 +37,13 @@ from stmpy.errors import StoreClosed as StoreClosed
 from stmpy.errors import StoreFull as StoreFull
 from stmpy.errors import TransactionRequired as TransactionRequired
 from stmpy.errors import TransactionTimeout as TransactionTimeout
-from stmpy.statistics import Stats as Stats
 
 if TYPE_CHECKING:
     from stmpy._derived import derived as derived
     from stmpy._invariants import always as always
     from stmpy._tasks import arun as arun
     from stmpy._watch import watch as watch
+    from stmpy.statistics import Stats as Stats
 
 
 def snapshot() -> atomically:
@@ -55,7 +55,7 @@ def snapshot() -> atomically:
     return atomically(read_only=True)
 
 
-def stats(store: Store | None = None) -> Stats:
+def stats(store: Store | None = None) -> "Stats":
     """What happened on the store so far (the default one, unless another is given)."""
     return (store or default_store()).stats()
 
@@ -64,6 +64,7 @@ def stats(store: Store | None = None) -> Stats:
 # concurrent.futures with it.
 _ON_DEMAND = {
     "InterpreterPool": "stmpy._pool",
+    "Stats": "stmpy.statistics",
     "TBarrier": "stmpy.structs",
     "TChannel": "stmpy.structs",
     "TCounter": "stmpy.structs",

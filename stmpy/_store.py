@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from stmpy import _native
 from stmpy.errors import StoreClosed
-from stmpy.statistics import Stats
-from stmpy.statistics._durability import durability_of
-from stmpy.statistics._gather import gather
-from stmpy.statistics._image import Image
 
 if TYPE_CHECKING:
     from stmpy._var import TRef, TVar
+    from stmpy.statistics import Stats
 
 _MIB = 1 << 20
 _DEFAULT_NAME = "default"
@@ -113,6 +110,11 @@ class Store(_native.Store):
 
     def stats(self) -> Stats:
         """What happened on this store so far, in every thread, interpreter and process."""
+        # Most interpreters never ask, and a further one starts in few milliseconds.
+        from stmpy.statistics._durability import durability_of
+        from stmpy.statistics._gather import gather
+        from stmpy.statistics._image import Image
+
         stats = gather(Image.of_file(self._file), os.getpid())
         return replace(stats, durability=durability_of(_native._durable_state(self)))
 
