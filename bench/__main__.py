@@ -23,6 +23,7 @@ QUESTIONS = {
     "size": "many keys, large values, long reads",
     "workloads": "bank, sets, STAMP's and others', each with its invariant checked",
     "latency": "how long single blocks take, not on average",
+    "statistics": "blocks that are named and timed, beside some that are not",
     "instructions": "instructions per block, counted by callgrind",
 }
 RESULTS = Path(__file__).parent / "results"

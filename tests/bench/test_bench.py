@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench import startup
+from bench import startup, statistics
 from bench.harness import (
     Alone,
     Effort,
@@ -29,6 +29,7 @@ from bench.harness import (
 from bench.instructions import totals
 from bench.report import as_text
 from bench.teams import Contended, Crew, Task
+from stmpy.statistics import UNKNOWN
 from stmpy.testing import conflicts
 
 ROOT = Path(__file__).parent.parent.parent
@@ -89,6 +90,17 @@ def test_startup_counts_milliseconds() -> None:
     rows = startup.answer(Effort.tiny()).rows
     assert [row.unit for row in rows] == ["ms", "ms"]
     assert all(row.value is not None and row.value.median > 0 for row in rows[1:])
+
+
+def test_what_statistics_cost_is_measured_with_and_without_them() -> None:
+    names = {}
+    for switch in ("on", "off"):
+        store = statistics.store(switch)
+        with store.atomically(label="b", read_only=True):
+            pass
+        names[switch] = [block.name for block in store.stats().blocks]
+    assert names == {"on": ["b"], "off": [UNKNOWN]}
+    assert all(row.value is not None for row in statistics.answer(Effort.tiny()).rows)
 
 
 @pytest.mark.slow
