@@ -138,8 +138,8 @@ static enum stm_status give_up(struct store *store, bool slept, enum stm_status 
     return status;
 }
 
-static enum stm_status acquire_shown(struct store *store, struct slot *slot,
-                                     uint64_t deadline_ns, bool urgently)
+static enum stm_status wait_to_acquire(struct store *store, struct slot *slot,
+                                       uint64_t deadline_ns, bool urgently)
 {
     uint32_t mine = lock_name(store, slot);
     bool slept = false;
@@ -174,7 +174,7 @@ static enum stm_status acquire(struct store *store, struct slot *slot, uint64_t 
                                bool urgently)
 {
     show_relaxed(&slot->sleep, SLEEP_LOCK);
-    enum stm_status status = acquire_shown(store, slot, deadline_ns, urgently);
+    enum stm_status status = wait_to_acquire(store, slot, deadline_ns, urgently);
     show_relaxed(&slot->sleep, SLEEP_NOT);
     return status;
 }
