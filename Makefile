@@ -27,8 +27,8 @@ build: setup  ## a wheel in dist/
 	@$(PY) -m pip wheel -q --no-build-isolation --no-deps -Cbuild-dir='build/wheel/{wheel_tag}' -w dist .
 	@ls dist/*.whl
 
-bench: setup  ## measure (ARGS="core --json")
-	@$(VENV)/bin/python -m bench $(ARGS)
+bench: setup  ## measure all, with peers and pictures (QUICK=1 only tries; ARGS="core --json")
+	@$(VENV)/bin/python -m bench $(or $(ARGS),all $(if $(QUICK),--tiny,--save))
 
 models: setup  ## check the models of the protocol, and that the broken ones fail
 	@$(VENV)/bin/python -m models $(ARGS)

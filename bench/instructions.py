@@ -7,11 +7,13 @@ library's.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -34,43 +36,51 @@ PROGRAM: Final = "from bench import work; run = work.{name}({seed}); run({few});
 def count(name: str, n: int) -> tuple[int, int]:
     """All instructions of one run, and those in the extension module."""
     seed = "1" if name == "block_transfer" else ""
-    code = PROGRAM.format(name=name, seed=seed, few=FEW, n=n)
+    return totals(run_counted(PROGRAM.format(name=name, seed=seed, few=FEW, n=n)))
+
+
+def run_counted(code: str, path: str = "") -> str:
+    """The profile that callgrind writes of a Python that runs this; `path` is searched too."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         callgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
         # A fixed seed: how strings hash decides how dicts are probed.
-        environment = {"PYTHONHASHSEED": "0", "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+        environment = {"PYTHONHASHSEED": "0", "PATH": "/usr/bin:/bin",
+                       "PYTHONPATH": f"{ROOT}{os.pathsep}{path}"}  # fmt: skip
         subprocess.run(
             [*callgrind, sys.executable, "-c", code],
             check=True,
             capture_output=True,
             env=environment,
         )
-        return totals(out.read_text())
+        return out.read_text()
 
 
 def totals(profile: str) -> tuple[int, int]:
-    """Adds up the lines of a callgrind profile that are costs of functions themselves."""
-    names: dict[str, str] = {}
-    all_of_them = own = 0
-    current, skip = "", False
+    """All instructions of a profile, and those in the extension module."""
+    counted = read_profile(profile)
+    return counted.total(), sum(n for (file, _), n in counted.items() if "_native" in file)
+
+
+def read_profile(profile: str) -> Counter[tuple[str, str]]:
+    """What functions cost themselves, without those they call, by (object file, function)."""
+    names: dict[tuple[str, str], str] = {}
+    counted: Counter[tuple[str, str]] = Counter()
+    here, skip = {"ob": "", "fn": ""}, False
     for line in profile.splitlines():
-        if match := re.match(r"ob=\((\d+)\)(?: (.*))?", line):
-            number, name = match.groups()
+        if match := re.match(r"(c?)(ob|fn)=\((\d+)\)(?: (.*))?", line):
+            called, kind, number, name = match.groups()
             if name:
-                names[number] = name
-            current = names[number]
-        elif match := re.match(r"cob=\((\d+)\) (.*)", line):
-            names[match[1]] = match[2]
+                names[kind, number] = name
+            if not called:
+                here[kind] = names[kind, number]
         elif line.startswith("calls="):
             skip = True  # the next line is what the called function took
         elif line[:1] in "+-*0123456789" and line:
-            cost = int(line.split()[-1])
             if not skip:
-                all_of_them += cost
-                own += cost if "_native" in current else 0
+                counted[here["ob"], here["fn"]] += int(line.split()[-1])
             skip = False
-    return all_of_them, own
+    return counted
 
 
 def answer(effort: Effort) -> Answer:
@@ -79,6 +89,9 @@ def answer(effort: Effort) -> Answer:
     tiny = effort == Effort.tiny()
     more = 100 if tiny else MORE
     rows = []
+    subprocess.run(
+        [sys.executable, "-c", "from bench import work"], check=True, cwd=ROOT
+    )  # compiles
     for name, title in list(WORKS.items())[: 1 if tiny else None]:
         show_progress(f"{title}, under valgrind")
         few, many = count(name, FEW), count(name, FEW + more)

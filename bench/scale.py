@@ -1,7 +1,7 @@
 """What more participants gain: 1 to twice the cores, in each layout, on three kinds of data.
 
 `disjoint`: each increments a key of its own. `shared`: all transfer between 1,000 accounts. `hot`:
-all increment one key. Then how conflicts grow as the same increments fall on fewer keys.
+all increment one key. Then how conflicts grow as blocks of 8 increments fall on fewer keys.
 """
 
 from __future__ import annotations
@@ -100,25 +100,23 @@ def rate(case: Measured) -> Spread:
 
 
 def contention(crew: Crew, numbers: list[int], effort: Effort) -> Answer:
-    """Increments of keys drawn from more and more of them, by all participants."""
+    """Blocks of 8 increments, of keys drawn from more and more of them, by all participants."""
     teams: dict[str, Contended] = {}
     for keys in SPREADS:
         name = f"bench spread {keys}"
         work.fill(name, keys)
         for count in numbers[1:]:
-            drawn = [Task("random_increment", (name, keys, seed)) for seed in range(count)]
-            teams[f"increments of {keys} keys, {crew.of(count)}"] = Contended(crew, drawn)
+            drawn = [Task("random_increments", (name, keys, seed)) for seed in range(count)]
+            teams[f"8 of {keys} keys, {crew.of(count)}"] = Contended(crew, drawn)
     cases = measure(teams, effort)
     lines: dict[str, Line] = {
         crew.of(count): [
             (keys, Spread.of(100 * (one - 1) for one in team.attempts[1:]))
             for keys in SPREADS
-            for team in [teams[f"increments of {keys} keys, {crew.of(count)}"]]
+            for team in [teams[f"8 of {keys} keys, {crew.of(count)}"]]
         ]
         for count in numbers[1:]
     }
-    title = "Conflicts against contention"
-    return Answer(
-        cases, series=[Series(title, "keys that all increment", "conflicts per 100 commits",
-                              lines, "x")]
-    )  # fmt: skip
+    across, up = "keys from which all draw 8 to increment", "conflicts per 100 commits"
+    picture = Series("Conflicts against contention", across, up, lines, "x")
+    return Answer(cases, series=[picture])

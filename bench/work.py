@@ -289,6 +289,21 @@ def random_increment(name: str, keys: int, seed: int = 0, store: stm.Store | Non
     return run
 
 
+def random_increments(name: str, keys: int, seed: int) -> Work:
+    """Blocks of 8 increments of keys drawn evenly, long enough to meet others'."""
+    tv: stm.TVar[int, int] = stm.TVar(name)
+    random = Random(seed)
+    drawn = cycle([random.choices(range(keys), k=8) for _ in range(5_000)])
+
+    def run(n: int) -> None:
+        for chosen in islice(drawn, n):
+            with stm.atomically():
+                for key in chosen:
+                    tv[key] += 1
+
+    return run
+
+
 # ---- values
 
 

@@ -68,6 +68,6 @@ def compare(crew: Crew, name: str, args: tuple[object, ...], effort: Effort) -> 
     found.cases = measure(cases, effort)
     found.rows.append(ratio_row(f"{what}: speed of 2 interpreters : 1", found.cases, alone, both))
     if not found.cases[both].error:
-        attempts = Spread.of(teams[both].attempts[1:])
-        found.rows.append(Row(f"{what}: attempts per commit", attempts, "attempts"))
+        conflicts = Spread.of(1_000 * (one - 1) for one in teams[both].attempts[1:])
+        found.rows.append(Row(f"{what}: conflicts per 1,000 commits", conflicts, ""))
     return found
