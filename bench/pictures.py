@@ -74,8 +74,8 @@ def label(value: float) -> str:
     return f"{value:g}"
 
 
-def draw(series: Series) -> str:
-    """The picture of a series."""
+def draw(series: Series, note: str = "") -> str:
+    """The picture of a series, with a word in its corner on how it was taken."""
     points = [point for line in series.lines.values() for point in line]
     if not points:
         raise ValueError(f"{series.title!r} has no points to draw")
@@ -92,6 +92,7 @@ def draw(series: Series) -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         text(LEFT, 24, series.title, "start", 'font-weight="bold"'),
         text(LEFT, 42, series.y, "start"),
+        text(WIDTH - RIGHT, 42, note, "end", 'opacity="0.7"'),
         text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - BOTTOM + 36, series.x, "middle"),
         *grid(across, up, sorted({x for x, _ in points})),
     ]

@@ -40,15 +40,23 @@ def publish(results: Path = RESULTS, readme: Path = ROOT / "README.md") -> list[
 
 def pictures(file: Path) -> Iterator[Path]:
     """Draws the series of a result, beside it."""
-    for data in json.loads(file.read_text())["series"]:
+    result = json.loads(file.read_text())
+    note = "" if calm(result) else "other programs ran too"
+    for data in result["series"]:
         lines = {
             name: [(x, Spread(**value)) for x, value in line]
             for name, line in data["lines"].items()
         }
         series = Series(**(data | {"lines": lines}))
         path = file.parent / file_name(series.title)
-        path.write_text(draw(series))
+        path.write_text(draw(series, note))
         yield path
+
+
+def calm(result: Result) -> bool:
+    """Whether the participants had the processors to themselves."""
+    starved = any(case.get("starved", False) for case in result["cases"].values())
+    return not starved and result["machine"]["load"] <= result["machine"]["cores"]
 
 
 def quote(readme: Path, table: str) -> bool:

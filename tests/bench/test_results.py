@@ -160,6 +160,15 @@ def test_publishing_draws_and_quotes(tmp_path: Path) -> None:
     assert "ghc: FileNotFoundError: ghc is not installed." in table
 
 
+def test_a_picture_says_that_other_programs_ran(tmp_path: Path) -> None:
+    words, readme = "other programs ran too", tmp_path / "README.md"
+    readme.touch()
+    for data, told in ((result(1), False), (result(1, load=9.0), True)):
+        (tmp_path / "versus.json").write_text(json.dumps(data))
+        publish(tmp_path, readme)
+        assert (words in (tmp_path / file_name("A < b")).read_text()) == told
+
+
 def test_the_table_says_how_calm_it_was() -> None:
     calm, busy = result(100), result(100)
     busy["cases"]["bank: stmpy"]["starved"] = True
