@@ -1,13 +1,25 @@
-"""Failing explorations, and what they say."""
+"""Failing explorations, and what they say; nothing stays replaced after a test."""
 
 import re
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from stmpy import _native
 from stmpy.testing import Scenario, explore
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_in_place() -> Iterator[None]:
+    names = threading.Lock, threading.RLock, threading.Thread.start, time.monotonic, time.sleep
+    yield
+    assert _native._interpose(None) is None
+    now = threading.Lock, threading.RLock, threading.Thread.start, time.monotonic, time.sleep
+    assert now == names
 
 
 @dataclass(frozen=True)
