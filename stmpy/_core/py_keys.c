@@ -1,17 +1,40 @@
 /* py_keys.c - the keys that a thread remembers.
  *
- * Invariant: what is remembered of an object is what encoding it again would give.  Safe
- * because only exact str and int are remembered, which never change, and because a
- * reference is held, so that no other object can come to lie at the same address.
- * Letting go of one runs no code.
+ * Invariant: what is remembered of an object is what encoding an equal one of its type
+ * would give.  Safe because only exact str and small exact int are remembered, which never
+ * change.  Letting go of one runs no code.
  */
 #include "py_keys.h"
 
+/* Places by value: a program that computes its keys has new objects for the same ones. */
 static struct known_key *place_of(struct thread_context *context, const struct var *var,
-                                  const PyObject *object)
+                                  PyObject *object)
 {
-    uintptr_t address = (uintptr_t)object; /* of blocks that are 32 bytes apart or more */
-    return &context->keys[(address >> 5 ^ address >> 12 ^ var->variable) % KNOWN_KEYS];
+    if (context->keys == NULL)
+        context->keys = PyMem_RawCalloc(KNOWN_KEYS, sizeof *context->keys);
+    if (context->keys == NULL)
+        return NULL;
+    uint64_t value;
+    if (PyUnicode_CheckExact(object))
+        value = (uint64_t)PyObject_Hash(object);
+    else if (PyLong_CheckExact(object) && PyUnstable_Long_IsCompact((PyLongObject *)object))
+        value = (uint64_t)PyUnstable_Long_CompactValue((PyLongObject *)object);
+    else
+        return NULL;
+    return &context->keys[(value + var->variable * 40503u) % KNOWN_KEYS];
+}
+
+/* Both are exact, and compact if they are ints. */
+static bool equal(PyObject *a, PyObject *b)
+{
+    if (a == b)
+        return true;
+    if (a == NULL || Py_TYPE(a) != Py_TYPE(b))
+        return false;
+    if (PyUnicode_CheckExact(a))
+        return PyUnicode_Compare(a, b) == 0;
+    return PyUnstable_Long_CompactValue((PyLongObject *)a) ==
+           PyUnstable_Long_CompactValue((PyLongObject *)b);
 }
 
 static void remember(struct known_key *known, const struct var *var, PyObject *object,
@@ -34,8 +57,8 @@ int keys_encode(struct thread_context *context, struct var *var, PyObject *objec
 {
     struct known_key *known = place_of(context, var, object);
     codec_buf_init(&out->buf, CODEC_KEY_MAX);
-    if (known->object == object && known->variable == var->variable &&
-        known->store == var->store->number) {
+    if (known != NULL && known->variable == var->variable &&
+        known->store == var->store->number && equal(known->object, object)) {
         out->known = known;
         out->key = (struct key){known->variable, known->order, known->length, known->bytes,
                                 &known->hint};
@@ -45,8 +68,7 @@ int keys_encode(struct thread_context *context, struct var *var, PyObject *objec
         return -1;
     out->key = index_key(var->store, var->variable, out->buf.bytes, (uint32_t)out->buf.used);
     out->known = NULL;
-    bool constant = PyUnicode_CheckExact(object) || PyLong_CheckExact(object);
-    if (constant && out->key.length <= KNOWN_KEY_BYTES) {
+    if (known != NULL && out->key.length <= KNOWN_KEY_BYTES) {
         remember(known, var, object, &out->key);
         out->known = known;
         out->key.hint = &known->hint;

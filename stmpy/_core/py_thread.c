@@ -88,8 +88,11 @@ static void drop_caches(struct thread_context *context)
     for (uint32_t i = 0; cache != NULL && i < CACHE_ENTRIES; i++)
         Py_XDECREF(cache[i].object);
     PyMem_RawFree(cache);
-    for (uint32_t i = 0; i < KNOWN_KEYS; i++)
-        Py_CLEAR(context->keys[i].object);
+    struct known_key *keys = context->keys;
+    context->keys = NULL;
+    for (uint32_t i = 0; keys != NULL && i < KNOWN_KEYS; i++)
+        Py_XDECREF(keys[i].object);
+    PyMem_RawFree(keys);
 }
 
 /* Attached to the interpreter that the context belongs to. */

@@ -73,12 +73,12 @@ struct cached {
     PyObject *object; /* Owned */
 };
 
-#define KNOWN_KEYS 128u
+#define KNOWN_KEYS 1024u
 #define KNOWN_KEY_BYTES 40u
 
 /* A key that was used lately; see py_keys.h. */
 struct known_key {
-    PyObject *object;    /* Owned: an exact str or int; NULL: unused */
+    PyObject *object;    /* Owned: an exact str or small int; NULL: unused */
     uint64_t store;      /* number of the store */
     uint64_t attempt;    /* in which the key has the entry at `place` */
     uint32_t place;
@@ -105,7 +105,7 @@ struct thread_context {
     uint32_t depth;               /* open levels */
     struct level levels[BLOCK_LEVELS];
     struct cached *cache;         /* Owned: CACHE_ENTRIES, or NULL until needed */
-    struct known_key keys[KNOWN_KEYS];
+    struct known_key *keys;       /* Owned: KNOWN_KEYS, or NULL until needed */
 };
 
 /* glibc keeps room beside the threads for a few variables of libraries that are loaded
