@@ -312,8 +312,12 @@ void history_sweep_some(struct store *store, struct slot *slot)
     if (slot->sweep_debt < SWEEP_DEBT + load_relaxed(&region->slots_used) / SWEEP_SLOTS)
         return;
     bool over = over_limit(region), now_and_then = ++region->sweeps % LOOK_FOR_DEAD == 0;
+    /* Pairs with slot_release: the cells that a slot has left are there. */
+    bool left = load_acquire(&region->given_back) != 0;
+    if (left)
+        put_relaxed(&region->given_back, 0);
     uint64_t cells = (2 * slot->sweep_debt + SWEEP_EXTRA) * (over ? HURRY : 1);
-    uint64_t swept = sweep(store, slot, over || now_and_then, cells);
+    uint64_t swept = sweep(store, slot, over || now_and_then || left, cells);
     /* A process killed in a block pins what its snapshot shows and all of limbo. */
     if (now_and_then)
         slot_reap(store, true);

@@ -17,7 +17,7 @@
 typedef uint32_t region_ref; /* offset / 16; 0 is no block */
 
 #define REGION_MAGIC 0x3159504d54533130u
-#define REGION_LAYOUT 2u
+#define REGION_LAYOUT 3u
 #define REGION_SLOTS 4096u
 #define REGION_LINE 64 /* bytes of a cache line: what different threads write stays apart */
 
@@ -366,6 +366,7 @@ struct region {
     shared_u32 closed;       /* the store was closed: waiters leave */
     shared_u32 urgent;       /* slot + 1 of a serial block that takes the lock next, or 0 */
     shared_u32 variables;    /* newest variable; Protected by the lock, read without it */
+    shared_u32 given_back;   /* slots were given back since their cells were taken over */
 
     /* Protected by the commit lock from here on. */
     alignas(REGION_LINE) struct index index;

@@ -99,6 +99,7 @@ void slot_release(struct store *store, struct slot *slot)
     uint64_t net = load_relaxed(&slot->stats.allocated_bytes);
     put_relaxed(&slot->stats.allocated_bytes, 0);
     add_relaxed(&store->region->arena.retired_bytes, net);
+    put_release(&store->region->given_back, 1); /* Pairs with history_sweep_some. */
     put_release(&slot->owner, 0); /* Pairs with try_claim. */
 }
 
