@@ -82,6 +82,20 @@ class Store(_native.Store):
 
             launch.flush(self, timeout)
 
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Copy the store into a new directory, while blocks go on; every commit so far is in it.
+
+        The copy is a store to `open`, and durable when this returns. Raises ValueError for a store
+        in memory, CommitUnknown as `flush` does, and DurabilityError if the path exists or the disk
+        fails; nothing is left of the copy then.
+        """
+        if self.path is None:
+            raise ValueError("a store in memory has no files to copy; open it with a path")
+        from stmpy.durable import backup, launch
+
+        self.flush()
+        backup.in_process(self.path, launch.resolve(path))
+
     def TVar(self, name: str | None = None, initial: Any = None) -> TVar[Any, Any]:
         """A `stmpy.TVar` of this store."""
         from stmpy._var import TVar

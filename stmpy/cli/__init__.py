@@ -15,7 +15,10 @@ from stmpy.errors import StmError
 
 __all__ = ["main"]
 
-_VERBS = ("demo", "top", "report", "stat", "list", "doctor")
+_VERBS = (
+    *("demo", "top", "report", "stat", "list", "doctor"),
+    *("keys", "get", "set", "dump", "load", "backup"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -45,14 +45,14 @@ class Terminal:
     def bad(self, text: str) -> str:
         return f"\x1b[1;31m{text}\x1b[0m" if self.coloured else text
 
-    def bar(self, title: str, total: int) -> Callable[[int, float], None]:
+    def bar(self, title: str, total: int, unit: str = "files") -> Callable[[int, float], None]:
         """A bar to call with what is done and the seconds it took, at last with all of it."""
         cells = max(10, min(40, self.width - len(title) - 30))
 
         def show(done: int, seconds: float) -> None:
             filled = cells * done // total
             bar = self.full * filled + self.dim(self.empty * (cells - filled))
-            text = f"{title} {bar} {done:>7,} files {seconds:6.1f} s"
+            text = f"{title} {bar} {done:>7,} {unit} {seconds:6.1f} s"
             if self.watched:
                 print(f"\r{text}", end="\n" if done == total else "", file=self.stream, flush=True)
             elif done == total:

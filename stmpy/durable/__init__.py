@@ -2,5 +2,8 @@
 
 Layout: `launch` opens a path and starts the keeper; `keeper` is that process; `journal` is what it
 does with a `backend`, of which there are two, `lmdb_backend` and `memory`; `format` is the bytes
-on disk, `files` the directory they lie in. README.md describes the format for other readers.
+on disk, `files` the directory they lie in. The tools work on the files alone: `reader` and
+`writer` are a journal without a keeper, `dumps` a whole store as text or CBOR, with values as
+`cbor` trees in the `spelling` of JSON, `backup` a copy. README.md describes the format for other
+readers.
 """

@@ -12,6 +12,7 @@ from stmpy import _native
 
 VERSION: Final = 1
 TOMBSTONE: Final = 1
+IN_PLACE: Final = 2
 META_KEY: Final = b"stmpy"
 
 _RECORD = struct.Struct("<II")

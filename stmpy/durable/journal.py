@@ -104,6 +104,31 @@ class Journal:
         self.check_sum(count, total)
         yield from self.changes()
 
+    def contents(self) -> Iterator[Row]:
+        """Each key that is there, once, checked; the log is taken into account."""
+        stored = self.meta.rows
+        for i, row in enumerate(self.rows()):
+            changed = i < stored and format.number_key(row.number) + row.key in self._pending
+            if not (changed or row.flags & format.TOMBSTONE):
+                yield row
+
+    def get(self, number: int, key: bytes) -> bytes | None:
+        """The value of one key, or None; the log is taken into account."""
+        place = format.number_key(number) + key
+        if place in self._pending:
+            flags, content = self._pending[place]
+            return None if flags & format.TOMBSTONE else content
+        value = self._backend.get("data", place)
+        return None if value is None else self.check_row(place, value).value
+
+    def most_rows(self) -> int:
+        """How many keys `contents` gives, or less."""
+        return self.meta.rows + len(self._pending)
+
+    def number(self, name: str) -> int | None:
+        """The number of the variable with this name."""
+        return self._numbers.get(name)
+
     # ---- appending ---------------------------------------------------------------------------
 
     def append(self, first: int, group: bytes) -> None:

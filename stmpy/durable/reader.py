@@ -1,0 +1,94 @@
+"""Reading a store on disk at one moment, without its lock and without a keeper, from any process.
+
+What is read is what is durable: while the store is open, its program may be ahead of that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from stmpy.durable import files
+from stmpy.durable.backend import TABLES, BackendFailed, BackendFull, Change, Table
+from stmpy.durable.format import Damaged
+from stmpy.durable.journal import Journal
+from stmpy.errors import DecodeError, DurabilityError
+
+_MAP_LEAST = 64 << 20
+
+
+class Reader:
+    """A backend that shows the files as they were when it was made. Never written to."""
+
+    def __init__(self, path: str) -> None:
+        import lmdb
+
+        self._path = path
+        file = os.path.join(path, "data.mdb")
+        size = os.stat(file).st_size if os.path.exists(file) else 0
+        if size == 0:
+            raise DurabilityError(f"{path}: no store is there")
+        self.env = lmdb.open(
+            path,
+            readonly=True,
+            create=False,
+            max_dbs=len(TABLES),
+            map_size=max(_MAP_LEAST, 2 * size),
+            mode=0o600,
+            readahead=False,
+        )
+        try:
+            self._txn = self.env.begin()
+            self._tables: dict[Table, Any] = {
+                table: self.env.open_db(table.encode(), self._txn, create=False) for table in TABLES
+            }
+        except lmdb.NotFoundError:
+            self.env.close()
+            raise Damaged("a table of the store is missing, or this is no store of stmpy") from None
+
+    def write(self, changes: Sequence[Change]) -> NoReturn:
+        raise DurabilityError(f"{self._path}: the store there has never been written")
+
+    def get(self, table: Table, key: bytes) -> bytes | None:
+        value: bytes | None = self._txn.get(key, db=self._tables[table])
+        return value
+
+    def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
+        yield from self._txn.cursor(self._tables[table])
+
+    def close(self) -> None:
+        self._txn.abort()
+        self.env.close()
+
+
+@contextmanager
+def explained(path: str) -> Iterator[None]:
+    """Turn what the disk and LMDB raise into errors of stmpy that name the path."""
+    try:
+        import lmdb
+    except ModuleNotFoundError:
+        raise DurabilityError(
+            "a store on disk needs lmdb: pip install 'stmpy-store[lmdb]'"
+        ) from None
+    try:
+        yield
+    except Damaged as error:
+        raise DecodeError(f"{path}: {error}; stmpy check says what is damaged") from error
+    except (lmdb.Error, BackendFailed, BackendFull) as error:
+        raise DurabilityError(f"{path}: {error}") from error
+
+
+@contextmanager
+def reading(path: str) -> Iterator[Journal]:
+    """The store at a path, as it is on disk now. Raises DurabilityError or DecodeError."""
+    with explained(path):
+        if not os.path.lexists(path):
+            raise DurabilityError(f"{path}: no store is there")
+        files.check(path)
+        journal = Journal(Reader(path))
+        try:
+            yield journal
+        finally:
+            journal.close()
