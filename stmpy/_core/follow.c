@@ -58,6 +58,10 @@ static struct follower *keeper_place(struct store *store, struct slot *slot)
             return NULL;
         put_relaxed(&place->reading, 0);
         put_relaxed(&place->owner, load_relaxed(&slot->owner));
+        /* It may have died between the two halves of its position; this one decides. */
+        region_ref at = load_relaxed(&place->at);
+        if (at != 0)
+            place->passed = load_relaxed(&log_part_at(store, at)->ts) - 1;
         return place;
     }
     place = free_place(log);
@@ -178,7 +182,8 @@ enum stm_status log_pass(struct store *store, struct slot *slot, struct follower
     region_ref next = load_relaxed(&part->next);
     follower->passed = load_relaxed(&part->ts);
     put_relaxed(&follower->wake, next != 0);
-    put_release(&follower->at, next); /* Pairs with log_sleep. */
+    /* Release: what was passed is on record first.  Pairs with log_sleep and keeper_place. */
+    put_release(&follower->at, next);
     if (follower->kind == LOG_KEEPER)
         log_keep_up(log, next == 0 ? load_relaxed(&log->end) : log_part_at(store, next)->offset);
     trim_all(store, slot);
