@@ -211,7 +211,7 @@ static void note_history(struct store *store, struct slot *slot, struct pending 
 static void mark_waiters(struct store *store, const struct pending *pending, uint32_t count,
                          struct wake_list *wakes)
 {
-    if (store->region->waiting == 0)
+    if (load_relaxed(&store->region->waiting) == 0)
         return;
     for (uint32_t i = 0; i < count; i++) {
         if (pending[i].cell != 0)

@@ -265,7 +265,7 @@ struct waiter {
     shared_u32 next;  /* of the same slot; Protected by the commit lock */
     uint32_t slot;    /* Immutable after publish: number of the slot that it belongs to */
     uint32_t count;   /* Immutable after publish: its nodes */
-    uint64_t counted; /* nodes that region.waiting includes; Protected by the commit lock */
+    shared_u64 counted; /* nodes that region.waiting includes; Protected by the commit lock */
     uint64_t spare;
 };
 
@@ -359,7 +359,7 @@ struct region {
     shared_u32 linking;       /* slot + 1 of a commit between first link and end; by the lock */
     shared_u32 maintaining;   /* lists are being edited: rebuild them if the owner died */
     uint32_t spare;
-    uint64_t waiting;         /* nodes linked in all buckets, at most; Protected by the lock */
+    shared_u64 waiting;       /* nodes linked in all buckets, at most; Protected by the lock */
 
     alignas(REGION_LINE) shared_u64 epoch; /* counts grace periods; starts at 1 */
     shared_u32 slots_used;   /* slots at and above were never claimed */

@@ -75,7 +75,7 @@ static void fill(const struct txn *txn, const struct slot *owner, region_ref ref
     put_relaxed(&waiter->mark, 0);
     waiter->slot = slot_number(txn->store, owner);
     waiter->count = count;
-    waiter->counted = 0;
+    put_relaxed(&waiter->counted, 0);
     struct wait_node *node = (struct wait_node *)(waiter + 1);
     for (uint32_t i = 0; i < txn->count; i++) {
         if (!(txn->entries[i].flags & ENTRY_READ))
@@ -92,8 +92,8 @@ static void publish(struct store *store, struct slot *owner, region_ref ref)
     put_relaxed(&waiter->next, load_relaxed(&owner->waits));
     put_relaxed(&owner->waits, ref);
     /* A death in between leaves `waiting` too high, which costs others little. */
-    store->region->waiting += waiter->count;
-    waiter->counted = waiter->count;
+    put_relaxed(&store->region->waiting, load_relaxed(&store->region->waiting) + waiter->count);
+    put_release(&waiter->counted, waiter->count); /* Pairs with who finds us dead. */
     for (uint32_t i = 0; i < waiter->count; i++)
         link_node(store, ref + HEADER_UNITS + i);
 }
@@ -165,9 +165,10 @@ static void unlink_nodes(struct store *store, struct waiter *waiter)
     region_ref first = store_ref(store, waiter) + HEADER_UNITS;
     for (uint32_t i = 0; i < waiter->count; i++)
         unlink_node(store, first + i);
-    uint64_t counted = waiter->counted;
-    waiter->counted = 0;
-    store->region->waiting -= counted;
+    uint64_t counted = load_relaxed(&waiter->counted);
+    put_relaxed(&waiter->counted, 0);
+    /* Release: a death in between leaves it too high as well.  Pairs with who finds us dead. */
+    put_release(&store->region->waiting, load_relaxed(&store->region->waiting) - counted);
 }
 
 void wait_forget(struct store *store, struct slot *slot)
