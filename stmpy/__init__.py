@@ -41,9 +41,19 @@ from stmpy.errors import TransactionTimeout as TransactionTimeout
 if TYPE_CHECKING:
     from stmpy._derived import derived as derived
     from stmpy._invariants import always as always
+    from stmpy._pool import InterpreterPool as InterpreterPool
     from stmpy._tasks import arun as arun
     from stmpy._watch import watch as watch
     from stmpy.statistics import Stats as Stats
+    from stmpy.structs import TBarrier as TBarrier
+    from stmpy.structs import TChannel as TChannel
+    from stmpy.structs import TCounter as TCounter
+    from stmpy.structs import TEvent as TEvent
+    from stmpy.structs import TLatch as TLatch
+    from stmpy.structs import TPriorityQueue as TPriorityQueue
+    from stmpy.structs import TQueue as TQueue
+    from stmpy.structs import TSemaphore as TSemaphore
+    from stmpy.structs import TSet as TSet
 
 
 def snapshot() -> atomically:
@@ -81,9 +91,15 @@ _ON_DEMAND = {
 }
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_DEMAND, "__version__"} - {"Any", "TYPE_CHECKING", "sys"})
+
+
 def __getattr__(name: str) -> Any:
     if name in _ON_DEMAND:
         return getattr(import_module(_ON_DEMAND[name]), name)
+    if name == "__version__":
+        return import_module("importlib.metadata").version("stmpy-store")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

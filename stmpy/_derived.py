@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 
@@ -27,8 +28,7 @@ class derived[T]:  # a decorator, as `property` is
             raise TypeError(f"derived(fn) takes a function, not {fn!r}")
         self.fn = fn
         self.store = store or default_store()
-        # One computes, the others wait for it; a signal handler in between may compute itself.
-        self._computing = threading.RLock()
+        self._locks: dict[int, threading.RLock] = {}
         self._kept: tuple[T, _native.Interest] | None = None
 
     def __repr__(self) -> str:
@@ -41,11 +41,18 @@ class derived[T]:  # a decorator, as `property` is
             return self.store.atomically(read_only=True)(self.fn)()
         kept = self._kept
         if kept is None or kept[1].marked:
-            with self._computing:
+            with self._computing():
                 kept = self._kept
                 if kept is None or kept[1].marked:
                     kept = self._kept = self._compute()
         return kept[0]
+
+    def _computing(self) -> threading.RLock:
+        """One computes, the others wait for it; a signal handler in between may compute itself.
+
+        A forked child has a lock of its own: who held that of its parent is not there.
+        """
+        return self._locks.setdefault(os.getpid(), threading.RLock())
 
     def _compute(self) -> tuple[T, _native.Interest]:
         return hub_of(self.store).observe(self.store.atomically(), self.fn, ())

@@ -1,25 +1,22 @@
-"""Calling what `on_commit` and `on_abort` were given, once the block is over."""
+"""What is raised when functions given to `on_commit` or `on_abort` have failed."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import NoReturn
 
-
-def _call_all(hooks: Sequence[Callable[[], Any]], message: str) -> None:
-    errors: list[Exception] = []
-    for hook in hooks:
-        try:
-            hook()
-        except Exception as error:
-            errors.append(error)
-    if errors:
-        raise ExceptionGroup(message, errors)
+_OUTCOMES = {
+    True: "the block is committed; functions given to on_commit failed",
+    False: "the block is undone; functions given to on_abort failed",
+}
 
 
-def committed(hooks: Sequence[Callable[[], Any]]) -> None:
-    """Call every hook; raises an ExceptionGroup of those that failed. The commit stands."""
-    _call_all(hooks, "the block is committed; functions given to on_commit failed")
+def failed(committed: bool, errors: list[BaseException]) -> NoReturn:
+    """Raise an ExceptionGroup of what they raised, after all of them were called.
 
-
-def aborted(hooks: Sequence[Callable[[], Any]]) -> None:
-    """Call every hook; raises an ExceptionGroup of those that failed. The block is undone."""
-    _call_all(hooks, "the block is undone; functions given to on_abort failed")
+    What no `except Exception` catches, such as KeyboardInterrupt, is raised itself.
+    """
+    group = [error for error in errors if isinstance(error, Exception)]
+    cause = ExceptionGroup(_OUTCOMES[committed], group) if group else None
+    for error in errors:
+        if not isinstance(error, Exception):
+            raise error from cause
+    assert cause is not None
+    raise cause

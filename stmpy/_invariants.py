@@ -47,11 +47,12 @@ def _judge(fn: _Invariant, run: Callable[[_Invariant], tuple[bool, object]]) -> 
     """Raise InvariantViolated if `run(fn)` says that fn concerns the block and does not hold."""
     try:
         concerned, outcome = run(fn)
+        refused = concerned and _refused(outcome)
     except StmError:
         raise
     except Exception as error:
         raise _violated(f"invariant {_name(fn)}", None, error) from error
-    if concerned and _refused(outcome):
+    if refused:
         raise _violated(f"invariant {_name(fn)}", outcome, None)
 
 
@@ -59,11 +60,12 @@ def _validate(what: str, check: Callable[[], object], name: str, key: Any) -> No
     """Raise InvariantViolated if `check()`, a validator's call for this key, says no."""
     try:
         outcome, error = check(), None
+        refused = _refused(outcome)
     except StmError:
         raise
     except Exception as raised:
-        outcome, error = None, raised
-    if error is not None or _refused(outcome):
+        outcome, error, refused = None, raised, True
+    if refused:
         violated = _violated(what, outcome, error)
         violated.variable, violated.key = name, key
         raise violated

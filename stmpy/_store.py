@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from stmpy import _native
@@ -196,7 +197,15 @@ def _open(name: str, max_bytes: int | None, history_bytes: int | None) -> Store:
     if not 0 < history <= size:
         raise ValueError(f"history_bytes is from 1 to max_bytes, not {history}")
     _leave_at_exit()
+    _prepare_blocks()
     return Store(name, size, history)
+
+
+@cache
+def _prepare_blocks() -> None:
+    """Import what runs blocks again: a signal that comes in an import leaves half a module."""
+    import_module("stmpy._frames")
+    import_module("stmpy._sites")
 
 
 @cache
@@ -215,6 +224,7 @@ def attach(number: int, region: bytes) -> Store:
 
     Raises StoreClosed if it is gone, or was never open in this process.
     """
+    _prepare_blocks()
     store = Store(number)
     if store._id != region:
         raise StoreClosed(

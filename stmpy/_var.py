@@ -22,9 +22,14 @@ from stmpy._store import Store, default_store
 _CATALOG = "stmpy.catalog"
 
 
-def _claim(variable: _native.Var[Any, Any] | _native.Ref[Any], put: Callable[[], None]) -> None:
+def _claim(
+    variable: _native.Var[Any, Any] | _native.Ref[Any], name: str | None, put: Callable[[], None]
+) -> None:
     """Call `put` in the block that creates the variable, if this is that block."""
     if variable._bare:
+        return
+    if name is None:  # nobody else can have made it
+        variable.store.run(put)
         return
     catalog: _native.Var[str, str] = _native.Var(variable.store, _CATALOG)
 
@@ -105,7 +110,7 @@ class TVar[K: Hashable, V](_native.Var[K, V], MutableMapping[K, V]):
 
             validate_keys(self.store, self.name, validator)
         if initial is not None:
-            _claim(self, lambda: self.update(initial))
+            _claim(self, name, lambda: self.update(initial))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _bound, (type(self), self.name, self.store)
@@ -174,7 +179,7 @@ class TRef[V](_native.Ref[V]):
 
             validate_value(self.store, self.name, validator)
         if initial is not None:
-            _claim(self, lambda: setattr(self, "value", initial))
+            _claim(self, name, lambda: setattr(self, "value", initial))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _bound, (type(self), self.name, self.store)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from stmpy import _native
 from stmpy._var import TRef, TVar
-from stmpy.errors import StmError
+from stmpy.errors import NestedMisuse, StmError
 from stmpy.structs import Closed, Empty
 
 
@@ -57,6 +57,7 @@ class watch:  # used as a function, as `open` is
         self._after = self._follower.start
         self._ready: deque[Change] = deque()
         self._taking = threading.Lock()  # two who take at once would get the same
+        self._taker = 0  # the thread that holds it
         self._waiting: set[asyncio.Future[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None  # that looks at the file
         self._file = -1
@@ -73,7 +74,7 @@ class watch:  # used as a function, as `open` is
     def contents(self) -> list[Any]:
         """A dict or value for each variable as it is now; only later changes follow."""
         block = self._variables[0].store.snapshot()
-        with self._taking, block as tx:
+        with self._turn(), block as tx:
             self._after = tx.snapshot
             self._ready.clear()
             return [
@@ -81,18 +82,34 @@ class watch:  # used as a function, as `open` is
                 for variable in self._variables
             ]
 
+    def _turn(self) -> threading.Lock:
+        """The lock of who takes changes; a signal handler can't wait for what it interrupts."""
+        if self._taker == threading.get_ident():
+            raise NestedMisuse(
+                f"{self!r}: read by a signal handler while its own thread was reading; let the "
+                "handler leave a note, and read outside it"
+            )
+        return self._taking
+
     def _take(self) -> Change | None:
         """The next change, if there is one."""
-        with self._taking:
-            while not self._ready:
-                taken = self._follower.take()
-                if not taken:
-                    return None
-                for commit, which, key, value, deleted in taken:
-                    if commit > self._after:
-                        change = Change(commit, self._variables[which], key, value, deleted)
-                        self._ready.append(change)
-            return self._ready.popleft()
+        with self._turn():
+            self._taker = threading.get_ident()
+            try:
+                return self._next()
+            finally:
+                self._taker = 0
+
+    def _next(self) -> Change | None:
+        while not self._ready:
+            taken = self._follower.take()
+            if not taken:
+                return None
+            for commit, which, key, value, deleted in taken:
+                if commit > self._after:
+                    change = Change(commit, self._variables[which], key, value, deleted)
+                    self._ready.append(change)
+        return self._ready.popleft()
 
     def get(self, block: bool = True, timeout: float | None = None) -> Change:
         """The next change; waits for it, or raises `Empty` where it may not, or not that long.

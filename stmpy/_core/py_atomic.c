@@ -108,7 +108,8 @@ static int enter_nested(struct atomic *self, struct thread_context *context)
     struct block_options options;
     if (atomic_options(self, &options) < 0 || atomic_check_nesting(context, &options) < 0)
         return -1;
-    return block_nest(context, self, (options.txn_flags & TXN_READ_ONLY) != 0);
+    return block_nest(context, self, (options.txn_flags & TXN_READ_ONLY) != 0,
+                      options.timeout_ns);
 }
 
 static int enter_outermost(struct atomic *self, struct thread_context *context)
@@ -156,7 +157,10 @@ void atomic_forget(struct atomic *self)
 /* Copies what the transaction knows into the object before it is gone. */
 static void take_results(struct atomic *self, struct thread_context *context)
 {
+    PyObject *reason = rerun_reason(context->block.site);
     self->attempt = context->block.attempt;
+    self->serial = context->block.serial;
+    Py_XSETREF(self->reason, Py_XNewRef(reason));
     self->version = context->block.committed ? context->txn.committed : 0;
 }
 
@@ -238,6 +242,7 @@ static void atomic_dealloc(struct atomic *self)
     }
     Py_XDECREF(self->store);
     Py_XDECREF(self->label);
+    Py_XDECREF(self->reason);
     PyObject_Free(self);
     Py_DECREF(type);
 }
@@ -286,14 +291,15 @@ static PyObject *get_serial(struct atomic *self, void *unused)
 {
     (void)unused;
     struct thread_context *context = running(self);
-    return PyBool_FromLong(context != NULL && context->txn.flags & TXN_SERIAL);
+    bool now = context != NULL && (context->block.serial || context->txn.flags & TXN_SERIAL);
+    return PyBool_FromLong(context != NULL ? now : self->serial);
 }
 
 static PyObject *get_reason(struct atomic *self, void *unused)
 {
     (void)unused;
     struct thread_context *context = running(self);
-    PyObject *reason = context != NULL ? rerun_reason(context->block.site) : NULL;
+    PyObject *reason = context != NULL ? rerun_reason(context->block.site) : self->reason;
     return Py_NewRef(reason == NULL ? Py_None : reason);
 }
 
@@ -325,7 +331,7 @@ static PyGetSetDef getters[] = {
     {"snapshot", (getter)get_snapshot, NULL, "Number of the commit that the block sees.", NULL},
     {"version", (getter)get_version, NULL,
      "Number of the block's own commit; None before it, or if it wrote nothing.", NULL},
-    {"serial", (getter)get_serial, NULL, "True while the block runs where it cannot lose.", NULL},
+    {"serial", (getter)get_serial, NULL, "Whether the attempt, or the last one, runs where it cannot lose.", NULL},
     {"serial_reason", (getter)get_reason, NULL,
      "Why this with statement can't be run again and is serial from the start, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -18,6 +18,8 @@ struct atomic {
     uint64_t version;               /* its commit number; 0: it wrote nothing */
     uint64_t context;               /* number of the context that has it open */
     uint32_t levels;                /* how many levels this object has open */
+    bool serial;                    /* whether its last attempt could not lose */
+    PyObject *reason;               /* Owned: why the last block was serial from the start, or NULL */
 };
 
 /* Arguments as atomically() gets them; the objects are Borrowed, isolation may be NULL. */

@@ -138,6 +138,7 @@ static int start_attempt(struct thread_context *context)
         return -1;
     uint32_t flags = block->options.txn_flags, shown = block->attempt + 1;
     context->txn.site = block->options.site;
+    block->deadline_ns = block->own_deadline_ns;
     bool lost_often = block->losses >= SERIAL_AFTER && !(flags & TXN_READ_ONLY);
     if (lost_often || flags & TXN_SERIAL) {
         flags |= TXN_SERIAL;
@@ -149,6 +150,7 @@ static int start_attempt(struct thread_context *context)
         return -1;
     }
     block->attempt++;
+    block->serial = (flags & TXN_SERIAL) != 0;
     block->doomed = block->committed = block->retrying = block->parked = false;
     block->waiter = 0;
     Py_CLEAR(block->on_commit);
@@ -167,8 +169,9 @@ int block_open(struct thread_context *context, const struct block_options *optio
 {
     struct block *block = &context->block;
     block->options = *options;
-    block->deadline_ns =
+    block->own_deadline_ns =
         options->timeout_ns == 0 ? NO_DEADLINE : platform_now_ns() + options->timeout_ns;
+    block->nested_since_ns = 0;
     block->attempt = block->losses = block->choosing = 0;
     block->error = block->on_commit = block->on_abort = block->commutes = NULL;
     if (start_attempt(context) < 0)

@@ -36,9 +36,11 @@ void block_drop_transaction(struct thread_context *context);
  * that opened it has. */
 void block_abandon(struct thread_context *context);
 
-/* Opens and closes a nested level; 0, or -1 with an exception.  Closing with `keep` joins
- * its writes to the enclosing level, else undoes them. */
-int block_nest(struct thread_context *context, struct atomic *owner, bool read_only);
+/* Opens and closes a nested level; 0, or -1 with an exception.  A timeout, unless it is 0,
+ * brings the deadline of the block forward while the level is open.  Closing with `keep`
+ * joins its writes to the enclosing level, else undoes them. */
+int block_nest(struct thread_context *context, struct atomic *owner, bool read_only,
+               uint64_t timeout_ns);
 int block_unnest(struct thread_context *context, bool keep);
 
 /* Leaves the levels beyond `depth` without a word: their attempt is over. */

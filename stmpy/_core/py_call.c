@@ -32,9 +32,10 @@ PyObject *call_refuse_child(struct module_state *state, PyObject *result)
 }
 
 static PyObject *call_nested(struct thread_context *context, const struct call *call,
-                             bool read_only)
+                             const struct block_options *options)
 {
-    if (block_nest(context, NULL, read_only) < 0)
+    if (block_nest(context, NULL, (options->txn_flags & TXN_READ_ONLY) != 0,
+                   options->timeout_ns) < 0)
         return NULL;
     PyObject *result = PyObject_Vectorcall(call->function, call->args, call->nargsf, call->names);
     if (!thread_still(context))
@@ -115,7 +116,7 @@ static PyObject *call_block(struct module_state *state, struct atomic *options,
     if (context->depth > 0) {
         if (atomic_check_nesting(context, &block) < 0 || check_not_on_hub(context, call) < 0)
             return NULL;
-        return call_nested(context, call, (block.txn_flags & TXN_READ_ONLY) != 0);
+        return call_nested(context, call, &block);
     }
     context->block.site = NULL;
     context->block.frame = NULL;

@@ -19,7 +19,7 @@ int invariants_enforce(struct thread_context *context)
     if (load_relaxed(&txn->slot->pending_count) == 0)
         return 0;
     PyObject *number = PyLong_FromUnsignedLongLong(txn->store->number);
-    if (number == NULL || block_nest(context, NULL, true) < 0) {
+    if (number == NULL || block_nest(context, NULL, true, 0) < 0) {
         Py_XDECREF(number);
         return -1;
     }

@@ -178,7 +178,19 @@ static int hold_objects(struct thread_context *context, PyObject **out)
 
 /* ---- levels --------------------------------------------------------------------------------- */
 
-int block_nest(struct thread_context *context, struct atomic *owner, bool read_only)
+/* One deadline over all attempts, as that of the block itself: it counts from where the block
+ * first met a level with a timeout. */
+static void narrow_deadline(struct block *block, uint64_t timeout_ns)
+{
+    if (block->nested_since_ns == 0)
+        block->nested_since_ns = platform_now_ns();
+    uint64_t deadline_ns = block->nested_since_ns + timeout_ns;
+    if (deadline_ns < block->deadline_ns)
+        block->deadline_ns = deadline_ns;
+}
+
+int block_nest(struct thread_context *context, struct atomic *owner, bool read_only,
+               uint64_t timeout_ns)
 {
     if (context->depth == BLOCK_LEVELS)
         return errors_format(context->state, ERROR_NESTED_MISUSE,
@@ -194,6 +206,9 @@ int block_nest(struct thread_context *context, struct atomic *owner, bool read_o
     level->owner = owner;
     level->hooks = hooks == NULL ? 0 : PyList_GET_SIZE(hooks);
     level->commutes = commutes == NULL ? 0 : PyList_GET_SIZE(commutes);
+    level->outer_deadline_ns = context->block.deadline_ns;
+    if (timeout_ns != 0)
+        narrow_deadline(&context->block, timeout_ns);
     level->read_only = read_only || context->levels[context->depth - 1].read_only;
     if (!(context->txn.flags & TXN_READ_ONLY))
         level->savepoint = txn_save(&context->txn);
@@ -220,6 +235,9 @@ int block_unnest(struct thread_context *context, bool keep)
     PyObject *held = level->held;
     int result = 0;
     level->held = NULL;
+    /* Until the next attempt begins, a doomed one has the deadline of the level it ended in. */
+    if (!context->block.doomed)
+        context->block.deadline_ns = level->outer_deadline_ns;
     if (keep && !context->block.doomed) {
         if (!(context->txn.flags & TXN_READ_ONLY))
             txn_merge(&context->txn, level->savepoint);

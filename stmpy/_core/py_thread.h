@@ -27,6 +27,7 @@ struct level {
     Py_ssize_t hooks;               /* length of on_commit where it began */
     Py_ssize_t commutes;            /* length of commutes likewise */
     PyObject *held;                 /* Owned: objects of the enclosing levels, or NULL */
+    uint64_t outer_deadline_ns;     /* of the level around it */
 };
 
 #define BLOCK_LEVELS 64
@@ -44,7 +45,10 @@ struct block_options {
 /* The outermost block of a thread, over all its attempts. */
 struct block {
     struct block_options options;
-    uint64_t deadline_ns;   /* NO_DEADLINE: none */
+    uint64_t deadline_ns;   /* of the innermost level; NO_DEADLINE: none */
+    uint64_t own_deadline_ns; /* of the block */
+    uint64_t nested_since_ns; /* when it first met a level with a timeout, or 0 */
+    bool serial;            /* the attempt runs where it cannot lose */
     uint32_t attempt;       /* from 1 */
     uint32_t losses;        /* attempts that ended in a conflict */
     uint32_t choosing;      /* or_else calls that a retry() ends in first */

@@ -39,6 +39,10 @@ static int encode_fields(struct encoder *encoder, PyObject *value, PyObject *fie
     for (Py_ssize_t i = 0; i < count; i++) {
         step.name = PyTuple_GET_ITEM(fields, i);
         PyObject *field = PyObject_GetAttr(value, step.name);
+        if (field == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            PyErr_Clear();
+            return encode_fail(encoder, "has no value; give it one before it is stored");
+        }
         if (field == NULL) return -1;
         int result = encode_text(encoder, step.name);
         if (result == 0) result = encode_item(encoder, field);

@@ -197,7 +197,7 @@ static int try_alternative(struct thread_context *context, PyObject *function, P
 {
     struct module_state *state = context->state;
     uint32_t depth = context->depth;
-    if (block_nest(context, NULL, false) < 0)
+    if (block_nest(context, NULL, false, 0) < 0)
         return -1;
     context->block.choosing++;
     PyObject *result = PyObject_CallNoArgs(function);
@@ -281,25 +281,46 @@ static PyObject *on_abort(PyObject *module, PyObject *function)
     return add_hook(module, function, "on_abort()", false);
 }
 
+/* Calls every function; the list of what they raised, or NULL if nothing was. */
+static PyObject *call_hooks(PyObject *hooks)
+{
+    PyObject *errors = NULL;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(hooks); i++) {
+        PyObject *result = PyObject_CallNoArgs(PyList_GET_ITEM(hooks, i));
+        PyObject *error = result == NULL ? PyErr_GetRaisedException() : NULL;
+        Py_XDECREF(result);
+        if (error != NULL && errors == NULL)
+            errors = PyList_New(0);
+        if (error != NULL && (errors == NULL || PyList_Append(errors, error) < 0))
+            PyErr_Clear(); /* no memory: the others are called all the same */
+        Py_XDECREF(error);
+    }
+    return errors;
+}
+
 int wait_run_hooks(PyObject *hooks, bool committed)
 {
     if (hooks == NULL)
         return 0;
     PyObject *raised = PyErr_GetRaisedException();
-    PyObject *module = PyImport_ImportModule("stmpy._hooks");
-    PyObject *result =
-        module == NULL ? NULL
-                       : PyObject_CallMethod(module, committed ? "committed" : "aborted", "O", hooks);
-    Py_XDECREF(module);
+    PyObject *errors = call_hooks(hooks);
     Py_DECREF(hooks);
-    Py_XDECREF(result);
-    if (raised != NULL) {
-        if (result == NULL)
-            PyErr_WriteUnraisable(NULL);
+    if (errors == NULL) {
         PyErr_SetRaisedException(raised);
         return 0;
     }
-    return result == NULL ? -1 : 0;
+    PyObject *module = PyImport_ImportModule("stmpy._hooks");
+    PyObject *none = module == NULL ? NULL
+                                    : PyObject_CallMethod(module, "failed", "OO",
+                                                          committed ? Py_True : Py_False, errors);
+    Py_XDECREF(module);
+    Py_XDECREF(none);
+    Py_DECREF(errors);
+    if (raised == NULL)
+        return -1;
+    PyErr_WriteUnraisable(NULL);
+    PyErr_SetRaisedException(raised);
+    return 0;
 }
 
 PyMethodDef wait_methods[] = {

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
+import stmpy
 from stmpy.errors import StmError
 
 __all__ = ["main"]
@@ -29,11 +30,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if argv is None else [*argv]
     parser = argparse.ArgumentParser(prog="stmpy", description="Transactions between interpreters.")
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    parser.add_argument("--version", action="version", version=f"stmpy {stmpy.__version__}")
+    verbs = parser.add_subparsers(metavar="VERB")
     wanted = [verb for verb in _VERBS if verb in words[:1]] or _VERBS
     for name in wanted:
         _add(verbs, name, import_module(f"stmpy.cli.{name}"))
     args = parser.parse_args(words)
+    if "run" not in args:
+        parser.print_help()
+        return 2
     try:
         code: int = args.run(args)
     except StmError as error:

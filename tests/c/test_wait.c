@@ -108,7 +108,7 @@ static void test_threads(void)
                              (void *)(i + 1)) == 0);
     for (int i = 0; i < WRITERS + OBSERVERS; i++)
         pthread_join(threads[i], NULL);
-    CHECK(store->region->waiting == 0);
+    CHECK(load_relaxed(&store->region->waiting) == 0);
     leave_seat(&seat);
     store_release(store);
 }
@@ -130,7 +130,7 @@ static void test_abandoned(void)
     CHECK(lock_patiently(store, seat.slot) == STM_OK);
     CHECK(slot_reap(store, true) == 1);
     lock_release(store);
-    CHECK(store->region->waiting == 0);
+    CHECK(load_relaxed(&store->region->waiting) == 0);
     set_alone(&seat, 0, 1);
     leave_seat(&seat);
     store_release(store);

@@ -229,3 +229,32 @@ print(total.value)
 
 def test_changes_of_forked_processes(in_process: Callable[..., str]) -> None:
     assert in_process(FORKED) == "3\n"
+
+
+def test_a_child_forked_while_another_thread_computes(in_process: Callable[..., str]) -> None:
+    program = """
+        import os, threading, warnings
+        import stmpy as stm
+
+        warnings.simplefilter("ignore")  # to fork beside a thread is the point here
+        ref = stm.TRef("ref", 1)
+        computing, go_on = threading.Event(), threading.Event()
+
+        @stm.derived
+        def value():
+            computing.set()
+            go_on.wait()
+            return ref.value
+
+        other = threading.Thread(target=lambda: value.value)
+        other.start()
+        computing.wait()
+        child = os.fork()
+        if child == 0:
+            go_on.set()
+            os._exit(value.value)
+        go_on.set()
+        other.join()
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    assert in_process(program) == "1\n"

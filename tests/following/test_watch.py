@@ -330,3 +330,16 @@ def test_misuse(store: stm.Store, table: Table) -> None:
             changes.get()
     with pytest.raises(stm.StoreClosed):
         stm.watch(table)
+
+
+def test_a_signal_handler_cannot_read_what_it_interrupts(
+    store: stm.Store, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stm.watch(table) as watch:
+        monkeypatch.setattr(watch, "_next", watch._take)  # as if the signal came in the middle
+        with pytest.raises(stm.NestedMisuse, match="signal handler"):
+            watch.get_nowait()
+        monkeypatch.undo()
+        with store.atomically():
+            table["k"] = 1
+        assert watch.get_nowait().key == "k"

@@ -161,9 +161,11 @@ def test_locks_of_the_library_give_way() -> None:
 
 
 def test_the_scenario_itself_does_not_wait_for_ever(fails: Fails) -> None:
+    flag = stm.TRef(None, 0)
+
     @stm.atomically
     def wait() -> None:
-        stm.check(stm.TRef(None, 0).value)
+        stm.check(flag.value)
 
     def waits() -> Threads:
         with pytest.raises(stm.TransactionTimeout):

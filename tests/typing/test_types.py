@@ -144,3 +144,11 @@ def test_errors_are_what_they_say() -> None:
     assert isinstance(timeout, TimeoutError)
     assert isinstance(full, MemoryError)
     assert isinstance(wrong, TypeError)
+
+
+def test_structures_know_their_items(store: stm.Store) -> None:
+    queue: stm.TQueue[str] = stm.TQueue(store=store)
+    queue.put("a")
+    assert_type(queue.get(), str)
+    assert_type(stm.__version__, str)
+    assert {"TQueue", "watch", "InterpreterPool", "__version__"} <= set(dir(stm))

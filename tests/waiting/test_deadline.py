@@ -137,3 +137,35 @@ threading.Thread(target=interrupt).start()
 def test_control_c_while_parked(in_process: Callable[..., str], arm: str, wait: str) -> None:
     program = INTERRUPTED.format(arm=arm, wait=wait)
     assert in_process(program) == "interrupted\n{'never': 1} False\n"
+
+
+@pytest.mark.parametrize("outer", [None, 60.0])
+def test_the_deadline_of_an_inner_block_holds(
+    store: stm.Store, table: Table, outer: float | None
+) -> None:
+    @store.atomically(timeout=0.05)
+    def take() -> None:
+        stm.check("never" in table)
+
+    def in_function() -> None:
+        table["outer"] = 1
+        take()
+
+    def in_with() -> None:
+        with store.atomically(timeout=outer):
+            table["outer"] = 1
+            with store.atomically(timeout=0.05):
+                stm.check("never" in table)
+
+    for form in (store.atomically(timeout=outer)(in_function), in_with):
+        with pytest.raises(stm.TransactionTimeout):
+            form()
+    assert table == {}
+
+
+def test_the_deadline_of_an_inner_block_ends_with_it(store: stm.Store, table: Table) -> None:
+    with store.atomically():
+        with store.atomically(timeout=1e-9):
+            table["inner"] = 1
+        table["outer"] = 1
+    assert table == {"inner": 1, "outer": 1}

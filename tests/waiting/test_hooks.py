@@ -189,3 +189,21 @@ def test_only_functions(store: stm.Store) -> None:
                 add(1)  # type: ignore[type-var]
 
     store.run(body)
+
+
+def test_an_interrupt_in_one_hook_keeps_no_other_from_being_called(
+    store: stm.Store, table: Table, calls: list[Any]
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    def body() -> None:
+        table["a"] = 1
+        for hook in (interrupt, lambda: 1 // 0, lambda: calls.append("called")):
+            stm.on_commit(hook)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        store.run(body)
+    assert calls == ["called"]
+    assert isinstance(caught.value.__cause__, ExceptionGroup)
+    assert table == {"a": 1}
