@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from stmpy.structs import TSemaphore as TSemaphore
     from stmpy.structs import TSet as TSet
 
+    __version__: str
+
 
 def snapshot() -> atomically:
     """A block that only reads, at one snapshot, for as long as it likes.

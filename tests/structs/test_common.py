@@ -2,7 +2,7 @@
 
 import itertools
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, MutableSet
 from typing import Any
 
 import pytest
@@ -81,7 +81,8 @@ def test_additions_do_not_conflict(store: stm.Store, overlap: Callable[..., int]
 def test_set_as_set_does(store: stm.Store) -> None:
     mine: stm.TSet[Any] = stm.TSet("s", [1, "a", (1, 2)], store=store)
     oracle: set[Any] = {1, "a", (1, 2)}
-    for s in (mine, oracle):
+    both: tuple[MutableSet[Any], ...] = mine, oracle
+    for s in both:
         s.add(2)
         s.add(2)
         s.discard("nothing")

@@ -140,7 +140,7 @@ def test_who_waits_finds_out_that_the_owner_is_gone(in_process: Callable[..., st
 
 def test_owned_semaphores_refuse(store: stm.Store) -> None:
     with pytest.raises(ValueError, match="owner"):
-        stm.TSemaphore("s", owner="thread", store=store)
+        stm.TSemaphore("s", owner="thread", store=store)  # type: ignore[arg-type]
     stm.TSemaphore("s", owner="interpreter", store=store)
     with pytest.raises(stm.StmError, match="other options"):
         stm.TSemaphore("s", 2, store=store)
