@@ -18,7 +18,7 @@ __all__ = ["main"]
 
 _VERBS = (
     *("demo", "top", "report", "stat", "list", "doctor"),
-    *("keys", "get", "set", "dump", "load", "backup"),
+    *("keys", "get", "set", "dump", "load", "check", "backup"),
 )
 
 

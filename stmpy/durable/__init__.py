@@ -4,6 +4,6 @@ Layout: `launch` opens a path and starts the keeper; `keeper` is that process; `
 does with a `backend`, of which there are two, `lmdb_backend` and `memory`; `format` is the bytes
 on disk, `files` the directory they lie in. The tools work on the files alone: `reader` and
 `writer` are a journal without a keeper, `dumps` a whole store as text or CBOR, with values as
-`cbor` trees in the `spelling` of JSON, `backup` a copy. README.md describes the format for other
-readers.
+`cbor` trees in the `spelling` of JSON, `backup` a copy, `check` and `pages` look for damage.
+README.md describes the format for other readers.
 """

@@ -23,9 +23,7 @@ def backup(path: str, target: str) -> None:
     The copy is a store; it is durable when this returns. Raises DurabilityError.
     """
     with explained(path):
-        if not os.path.lexists(path):
-            raise DurabilityError(f"{path}: no store is there")
-        files.check(path)
+        files.check_present(path)
         reader = Reader(path)
         try:
             _copy(reader, target)

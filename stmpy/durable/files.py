@@ -31,6 +31,13 @@ def check(path: str) -> None:
             _check_one(inner, stat.S_IFREG, "a regular file")
 
 
+def check_present(path: str) -> None:
+    """As `check`, and raise DurabilityError if there is no store at all."""
+    if not os.path.lexists(os.path.join(path, "data.mdb")):
+        raise DurabilityError(f"{path}: no store is there")
+    check(path)
+
+
 def _check_one(path: str, kind: int, what: str) -> None:
     info = os.lstat(path)
     if stat.S_ISLNK(info.st_mode):

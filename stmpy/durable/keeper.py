@@ -20,6 +20,7 @@ from stmpy.durable.backend import Backend, BackendFailed, BackendFull
 from stmpy.durable.format import Damaged
 from stmpy.durable.journal import Journal
 from stmpy.durable.lmdb_backend import LmdbBackend
+from stmpy.durable.pages import check_header
 from stmpy.durable.state import State
 from stmpy.errors import DurabilityError
 
@@ -169,4 +170,10 @@ def main() -> None:
         if region.version == 0:
             fail(region, error)
         return
-    serve(region, lambda: LmdbBackend(path), Owner(pid))
+    serve(region, lambda: _checked(path), Owner(pid))
+
+
+def _checked(path: str) -> LmdbBackend:
+    """The backend of a store, unless LMDB would open it as it was before its last transaction."""
+    check_header(path)
+    return LmdbBackend(path)

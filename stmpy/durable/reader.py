@@ -84,9 +84,7 @@ def explained(path: str) -> Iterator[None]:
 def reading(path: str) -> Iterator[Journal]:
     """The store at a path, as it is on disk now. Raises DurabilityError or DecodeError."""
     with explained(path):
-        if not os.path.lexists(path):
-            raise DurabilityError(f"{path}: no store is there")
-        files.check(path)
+        files.check_present(path)
         journal = Journal(Reader(path))
         try:
             yield journal

@@ -11,8 +11,9 @@ from stmpy.durable import cbor, files, format
 from stmpy.durable.format import Record, Write
 from stmpy.durable.journal import Journal
 from stmpy.durable.lmdb_backend import LmdbBackend
+from stmpy.durable.pages import check_header
 from stmpy.durable.reader import explained
-from stmpy.errors import DecodeError, DurabilityError, EncodeError
+from stmpy.errors import DecodeError, EncodeError
 
 BLOCK_ROWS: Final = 1000
 BLOCK_BYTES: Final = 4 << 20
@@ -92,11 +93,13 @@ def writing(path: str, *, make: bool) -> Iterator[Writer]:
     DurabilityError, naming the owner, if another process has it open.
     """
     with explained(path):
-        if not (make or os.path.exists(os.path.join(path, "data.mdb"))):
-            raise DurabilityError(f"{path}: no store is there")
-        files.prepare(path)
+        if make:
+            files.prepare(path)
+        else:
+            files.check_present(path)
         lock = files.lock(path, os.getpid(), 0.0)
         try:
+            check_header(path)
             journal = Journal(LmdbBackend(path))
             try:
                 writer = Writer(journal)
