@@ -18,6 +18,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (__doc__ or "").partition("\n\n")[2]
     add_path(parser)
     parser.add_argument("variable", metavar="VAR")
     parser.add_argument("key", nargs="?", metavar="KEY", help="in JSON, or a plain word")

@@ -28,9 +28,11 @@ def show(as_json: bool) -> int:
     if not as_json:
         print(f"{'STORE':14} {'NAME':16} {'STATE':8} {'COMMITS':>12} {'THREADS':>7}  COMMAND")
         for row in rows:
-            name = row["name"] or "(unnamed)"
+            name = "(path)" if row["path"] else row["name"] or "(unnamed)"
             counts = f"{row['commits'] or 0:>12,} {row['threads'] or 0:>7}"
             print(f"{row['store']:14} {name:16} {row['state']:8} {counts}  {row['command']}")
+            if row["path"]:
+                print(f"{'':14} on disk in {row['path']}, kept by process {row['keeper']}")
     return FINE
 
 
@@ -43,6 +45,8 @@ def described(found: Found) -> dict[str, Any]:
         "commits": None,
         "threads": None,
         "command": found.command,
+        "path": found.path or None,
+        "keeper": found.keeper or None,
     }
     if found.name is None:
         return row | {"state": "other"}

@@ -15,6 +15,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (__doc__ or "").partition("\n\n")[2]
     add_path(parser)
     parser.add_argument("variable", metavar="VAR")
     parser.add_argument("words", nargs="+", metavar="[KEY] VALUE", help="without a KEY: a TRef")

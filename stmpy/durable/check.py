@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from stmpy.durable import cbor, files, format, spelling
 from stmpy.durable.backend import TABLES
-from stmpy.durable.backup import backup
+from stmpy.durable.backup import in_process
 from stmpy.durable.format import Damaged, Meta
 from stmpy.durable.pages import check_header
 from stmpy.durable.reader import Reader
@@ -57,7 +57,7 @@ def _copy(path: str, copy: str) -> None:
         if files.owner_of(path) is None:
             return
         shutil.rmtree(copy)
-    backup(path, copy)
+    in_process(path, copy)
 
 
 def _findings_of_process(copy: str) -> list[str]:

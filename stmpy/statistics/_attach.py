@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from stmpy.errors import DecodeError, StmError
-from stmpy.statistics._gather import gather, store_name
+from stmpy.statistics._gather import gather, store_name, store_path
 from stmpy.statistics._image import Image, OtherVersion
 from stmpy.statistics._model import Stats
 from stmpy.statistics._text import printable
@@ -36,7 +36,10 @@ class StoreGone(StmError):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A store of a running process. `name` is empty for one without, None for another version's."""
+    """A store of a running process. `name` is empty for one without, None for another version's.
+
+    A store on disk has a `path`, and a `keeper`: the process that writes there.
+    """
 
     process: int
     file: int
@@ -44,6 +47,8 @@ class Found:
     region: bytes
     closed: bool
     command: str
+    path: str = ""
+    keeper: int = 0
 
     @property
     def target(self) -> str:
@@ -86,7 +91,9 @@ def _look(process: int, number: int) -> Found:
         os.close(file)
     region = header.data[header.place("id") :][:16]
     closed = header.u32("closed") != 0
-    return Found(process, number, store_name(header), region, closed, _command(process))
+    path, keeper = store_path(header), header.u64("keeper") >> 32
+    command = _command(process)
+    return Found(process, number, store_name(header), region, closed, command, path, keeper)
 
 
 def _open(process: int, number: int) -> int:

@@ -125,8 +125,17 @@ def gather(image: Image, process: int) -> Stats:
 
 def store_name(header: Fields) -> str:
     """The name of the store, printable; empty if it has none."""
-    at = header.place("name")
-    return printable(header.data[at : at + 64].partition(b"\0")[0].decode(errors="replace"))
+    return _text(header, "name", 64)
+
+
+def store_path(header: Fields) -> str:
+    """The path of a store on disk, printable; empty if it is in memory."""
+    return _text(header, "path", LAYOUT["DURABLE_TEXT"])
+
+
+def _text(header: Fields, field: str, size: int) -> str:
+    at = header.place(field)
+    return printable(header.data[at : at + size].partition(b"\0")[0].decode(errors="replace"))
 
 
 def _by_conflicts(block: Block) -> tuple[int, int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 import stmpy as stm
 from stmpy import _native
+from stmpy.cli import main
 from stmpy.durable import files
 from stmpy.statistics import Durability
 from tests.conftest import Interpreters
@@ -196,6 +198,21 @@ def test_opens_leave_no_process_and_no_descriptor(tmp_path: Path) -> None:
     left = set(os.listdir("/proc/self/fd")) - before
     assert len(left) <= 1, left  # the last store's region stays until this thread comes back
     assert sorted(p.name for p in (tmp_path / "s").iterdir()) == ["data.mdb", "lock.mdb", "owner"]
+
+
+def test_stmpy_list_shows_the_keeper(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with stm.open(tmp_path / "s") as store:
+        keeper = _native._durable_state(store)["keeper"]
+        assert main(["list", "--json"]) == 0
+        rows = json.loads(capsys.readouterr().out)
+        assert (str(tmp_path / "s"), keeper) in {(row["path"], row["keeper"]) for row in rows}
+        assert main(["list"]) == 0
+        assert f"on disk in {tmp_path / 's'}, kept by process {keeper}\n" in capsys.readouterr().out
+        with stm.open() as memory:
+            assert memory.path is None
+            assert main(["list", "--json"]) == 0
+            rows = json.loads(capsys.readouterr().out)
+            assert any(row["path"] is row["keeper"] is None for row in rows)
 
 
 def test_the_keeper_has_nothing_of_its_starter(tmp_path: Path) -> None:
