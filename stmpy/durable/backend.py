@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, Protocol
+
+from stmpy.durable.format import Damaged
 
 type Table = Literal["meta", "names", "data", "log"]
 type Change = tuple[Table, bytes, bytes | None]
@@ -37,3 +39,18 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of it. What was written stays."""
+
+
+def counted(
+    table: Table, rows: Iterable[tuple[bytes, bytes]], entries: int
+) -> Iterator[tuple[bytes, bytes]]:
+    """The rows; at their end Damaged if they are not as many as LMDB has counted.
+
+    Pages of earlier transactions are whole, and a damaged number of a page may lead to one.
+    """
+    count = 0
+    for row in rows:
+        count += 1
+        yield row
+    if count != entries:
+        raise Damaged(f"{table}: {entries} keys were written, and {count} are there")

@@ -9,7 +9,7 @@ from typing import Any
 
 import lmdb
 
-from stmpy.durable.backend import TABLES, BackendFailed, BackendFull, Change, Table
+from stmpy.durable.backend import TABLES, BackendFailed, BackendFull, Change, Table, counted
 
 _MAP_LEAST = 64 << 20
 _FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
@@ -81,7 +81,7 @@ class LmdbBackend:
 
     def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
         with self._open().begin(db=self._tables[table]) as txn:
-            yield from txn.cursor()
+            yield from counted(table, txn.cursor(), txn.stat(self._tables[table])["entries"])
 
     def close(self) -> None:
         env, self._env = self._env, None

@@ -2,7 +2,8 @@
 
 Transaction n writes meta page n modulo 2, and the higher number wins when a store is opened. So one
 flipped bit in the number of the newest lets LMDB open the transaction before, without a word. Here
-the numbers must follow each other, and the state that loses must not be ahead of the one that wins.
+the numbers must follow each other, the state that wins must have our tables, at another page than
+the one that loses, and it must not be behind that.
 (Layout: `mdb.c` of LMDB 0.9, on a machine with 64 bits, little-endian.)
 """
 
@@ -14,6 +15,7 @@ import struct
 from typing import Final, NamedTuple
 
 from stmpy.durable import format
+from stmpy.durable.backend import TABLES
 from stmpy.durable.format import Damaged
 
 _MAGIC: Final = 0xBEEFC0DE
@@ -24,6 +26,7 @@ _NODE: Final = struct.Struct("<HHHH")  # low, high, flags, bytes of the key
 _LEAF: Final = 2
 _NO_PAGE: Final = (1 << 64) - 1
 _DEPTH = 32
+_TABLES: Final = {table.encode() for table in TABLES}
 
 
 class _State(NamedTuple):
@@ -61,6 +64,10 @@ def _check(pages: mmap.mmap) -> None:
             f"data.mdb: the transactions of its meta pages are {numbers[0]}, {numbers[1]}"
         )
     losing, winning = sorted(states)
+    if winning.root == losing.root != _NO_PAGE:
+        raise Damaged("data.mdb: both meta pages lead to one page, and no transaction does that")
+    if not _tables(pages, winning.root).keys() <= _TABLES:
+        raise Damaged(f"data.mdb: meta page {winning.transaction % 2} leads to no list of tables")
     before, now = _reached(pages, losing), _reached(pages, winning)
     # Each of the two never goes back.
     if before is not None and now is not None and (before[0] > now[0] or before[1] > now[1]):
@@ -84,7 +91,7 @@ def _reached(pages: mmap.mmap, state: _State) -> tuple[int, int] | None:
     None if it can't be read: that a state is damaged is for others to find.
     """
     try:
-        tables = dict(_leaf(pages, state.root, False))
+        tables = _tables(pages, state.root)
         meta = dict(_leaf(pages, _root(tables[b"meta"]), False))[format.META_KEY]
         applied = format.decode_meta(meta).applied
         log = _root(tables[b"log"])
@@ -93,6 +100,14 @@ def _reached(pages: mmap.mmap, state: _State) -> tuple[int, int] | None:
         return applied, max(applied, int.from_bytes(_leaf(pages, log, True)[-1][0], "big"))
     except (Damaged, KeyError, IndexError, ValueError, struct.error):
         return None
+
+
+def _tables(pages: mmap.mmap, root: int) -> dict[bytes, bytes]:
+    """What is stored about each table, by name; raises Damaged if nothing can be read there."""
+    try:
+        return {} if root == _NO_PAGE else dict(_leaf(pages, root, False))
+    except (ValueError, IndexError, struct.error):
+        raise Damaged(f"data.mdb: page {root} holds no list of tables") from None
 
 
 def _root(tree: bytes) -> int:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from stmpy.durable import files
-from stmpy.durable.backend import TABLES, BackendFailed, BackendFull, Change, Table
+from stmpy.durable.backend import TABLES, BackendFailed, BackendFull, Change, Table, counted
 from stmpy.durable.format import Damaged
 from stmpy.durable.journal import Journal
 from stmpy.errors import DecodeError, DurabilityError
@@ -56,7 +56,8 @@ class Reader:
         return value
 
     def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
-        yield from self._txn.cursor(self._tables[table])
+        db = self._tables[table]
+        yield from counted(table, self._txn.cursor(db), self._txn.stat(db)["entries"])
 
     def close(self) -> None:
         self._txn.abort()

@@ -10,7 +10,6 @@ from typing import Any, Final
 from stmpy.durable import cbor, files, format
 from stmpy.durable.format import Record, Write
 from stmpy.durable.journal import Journal
-from stmpy.durable.lmdb_backend import LmdbBackend
 from stmpy.durable.pages import check_header
 from stmpy.durable.reader import explained
 from stmpy.errors import DecodeError, EncodeError
@@ -93,6 +92,8 @@ def writing(path: str, *, make: bool) -> Iterator[Writer]:
     DurabilityError, naming the owner, if another process has it open.
     """
     with explained(path):
+        from stmpy.durable.lmdb_backend import LmdbBackend
+
         if make:
             files.prepare(path)
         else:

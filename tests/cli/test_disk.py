@@ -103,6 +103,24 @@ def test_a_dump_loaded_is_an_equal_store(path: Path, run: Run, form: str) -> Non
         assert _native.encode(list(store.TVar("values").values())) == _native.encode(VALUES)
 
 
+def test_without_lmdb_the_commands_say_what_is_missing(
+    path: Path, in_process: Callable[..., str]
+) -> None:
+    words = [["keys"], ["set", "v", "1"], ["check"], ["backup", "t"], ["load"]]
+    program = f"""
+import io, sys, contextlib
+sys.modules["lmdb"] = None
+from stmpy.cli import main
+with contextlib.suppress(SystemExit):
+    main(["--help"])
+for verb, *more in {words}:
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        assert main([verb, {str(path)!r}, *more]) == 1
+    assert "pip install 'stmpy-store[lmdb]'" in said.getvalue(), said.getvalue()
+"""
+    assert "usage: stmpy" in in_process(program)
+
+
 def test_pipes(path: Path) -> None:
     dump = subprocess.Popen([*COMMAND, "dump", path], stdout=subprocess.PIPE)
     subprocess.run([*COMMAND, "load", path.parent / "t"], stdin=dump.stdout, check=True)

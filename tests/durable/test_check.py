@@ -129,7 +129,7 @@ def test_a_newer_format_is_refused(path: Path) -> None:
 
 def test_pages_that_kill_their_reader_are_a_finding(path: Path) -> None:
     os.truncate(path / "data.mdb", 3 * mmap.PAGESIZE)
-    (found,) = check(str(path))
+    found = check(str(path))[-1]
     assert "reading them ended a process by SIG" in found or "MDB_" in found
     with pytest.raises((stm.DurabilityError, stm.DecodeError)):
         stm.open(path)

@@ -1,4 +1,4 @@
-"""The pages on waiting and following: their examples run as they stand."""
+"""The pages on waiting, following, seeing and disks: their examples run as they stand."""
 
 import re
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-PAGES = ["waiting", "following", "seeing"]
+PAGES = ["waiting", "following", "seeing", "disk"]
 
 
 def examples(page: str) -> list[tuple[str, str]]:
