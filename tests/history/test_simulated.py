@@ -41,7 +41,7 @@ def test_write_skew_of_snapshot_isolation_is_found(seed: int, stamped: bool) -> 
 @given(seed=seeds, stamped=st.booleans())
 def test_skipped_validation_is_found(seed: int, stamped: bool) -> None:
     """One commit in twenty is not validated; readers of snapshots see nothing of it."""
-    report = check(simulate(Random(seed), Engine.UNVALIDATED, 1000, stamped=stamped))
+    report = check(simulate(Random(seed), Engine.UNVALIDATED, 5000, stamped=stamped))
     assert not report.clean
     assert not report.kinds & {"internal", "unwritten", "G1a", "G1b", "snapshot"}
 
