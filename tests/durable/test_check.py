@@ -16,14 +16,14 @@ import stmpy as stm
 from stmpy import _native
 from stmpy.cli import main
 from stmpy.durable import format, pages
-from stmpy.durable.backend import Change, Table
+from stmpy.durable.backend import Change, Table, counted
 from stmpy.durable.check import check
 from stmpy.durable.lmdb_backend import LmdbBackend
 from tests.durable import flips
 
 KEY = format.number_key(1) + _native.encode_key(7)
-TRANSACTION = 144
-"""Where a meta page has the number of its transaction."""
+ROOT, TRANSACTION = 128, 144
+"""Where a meta page has the page that it leads to, and the number of its transaction."""
 
 
 @pytest.fixture
@@ -185,6 +185,45 @@ import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from tests.durable import flips
 """
+
+
+def lead(path: Path, root: int | None) -> None:
+    """Make the newest meta page lead to this page, or to where the other one does."""
+    with (path / "data.mdb").open("r+b") as file, mmap.mmap(file.fileno(), 0) as data:
+        states = [pages._state(data, i) for i in (0, 1)]
+        losing, winning = sorted(state for state in states if state is not None)
+        at = winning.transaction % 2 * mmap.PAGESIZE + ROOT
+        data[at : at + 8] = (losing.root if root is None else root).to_bytes(8, "little")
+
+
+def leaf_of_rows(path: Path) -> int:
+    """A page that holds rows of `data`."""
+    with (path / "data.mdb").open("rb") as file, mmap.mmap(file.fileno(), 0, prot=1) as data:
+        state = max(state for i in (0, 1) if (state := pages._state(data, i)) is not None)
+        root = pages._root(pages._tables(data, state.root)[b"data"])
+        at = root * mmap.PAGESIZE
+        first = int.from_bytes(data[at + 16 : at + 18], "little")
+        low, high, top, _ = pages._NODE.unpack_from(data, at + first)
+        return int(low | high << 16 | top << 32)
+
+
+def test_a_root_that_leads_elsewhere_is_refused(path: Path) -> None:
+    whole = (path / "data.mdb").read_bytes()
+    lead(path, None)
+    assert "both meta pages lead to one page" in check(str(path))[0]
+    with pytest.raises(stm.DecodeError, match="both meta pages"):
+        stm.open(path)
+    (path / "data.mdb").write_bytes(whole)
+    lead(path, leaf_of_rows(path))
+    with pytest.raises(stm.DecodeError, match="leads to no list of tables"):
+        stm.open(path)
+
+
+def test_rows_that_lmdb_has_counted_are_missed() -> None:
+    rows = [(b"a", b""), (b"b", b"")]
+    assert list(counted("log", iter(rows), 2)) == rows
+    with pytest.raises(format.Damaged, match="log: 3 keys were written, and 2 are there"):
+        list(counted("log", iter(rows), 3))
 
 
 def test_flipped_bits_deceive_nobody(in_process: Callable[..., str], rng: random.Random) -> None:
