@@ -215,8 +215,8 @@ int var_check_writable(struct var *self, struct thread_context *context, bool in
                              self->name, key);
     if (context->levels[context->depth - 1].read_only)
         return errors_format(self->state, ERROR_READ_ONLY,
-                             "%U[%R]: this block only reads; leave read_only out, or write "
-                             "after it",
+                             "%U[%R]: this block only reads: it is read_only, a snapshot(), or a "
+                             "function that others compute from; write in a block of its own",
                              self->name, key);
     return 0;
 }
