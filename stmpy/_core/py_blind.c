@@ -45,14 +45,9 @@ static int to_number(PyObject *n, struct number *out)
 static int add_blindly(struct var *self, struct thread_context *context, PyObject *key_object,
                        struct number number)
 {
-    struct encoded_key key;
     struct txn_entry *entry = NULL;
     bool added = false;
-    int result = keys_encode(context, self, key_object, &key);
-    if (result == 0)
-        result = var_find_entry(self, context, &key, key_object, false, &entry);
-    keys_free(&key);
-    if (result < 0)
+    if (var_entry(self, context, key_object, false, &entry) < 0)
         return -1;
     enum stm_status status = txn_add(&context->txn, entry, number, &added);
     if (status == STM_STORE_FULL) {
@@ -106,12 +101,8 @@ PyObject *var_add(struct var *self, PyObject *key, PyObject *n)
 /* Reads the key, and marks its entry; a read-only block keeps none, and needs none. */
 static int mark_ensured(struct var *self, struct thread_context *context, PyObject *key_object)
 {
-    struct encoded_key key;
     struct txn_entry *entry = NULL;
-    int result = keys_encode(context, self, key_object, &key);
-    if (result == 0)
-        result = var_find_entry(self, context, &key, key_object, true, &entry);
-    keys_free(&key);
+    int result = var_entry(self, context, key_object, true, &entry);
     if (entry != NULL)
         entry->flags |= ENTRY_ENSURED;
     return result;

@@ -267,16 +267,22 @@ int var_find_entry(struct var *self, struct thread_context *context,
     return 0;
 }
 
+int var_entry(struct var *self, struct thread_context *context, PyObject *key_object, bool read,
+              struct txn_entry **out)
+{
+    struct encoded_key key;
+    int result = keys_encode(context, self, key_object, &key);
+    if (result == 0)
+        result = var_find_entry(self, context, &key, key_object, read, out);
+    keys_free(&key);
+    return result;
+}
+
 static int save_bytes(struct var *self, struct thread_context *context, PyObject *key_object,
                       PyObject *value, const struct codec_buf *buf, unsigned flags)
 {
-    struct encoded_key key;
     struct txn_entry *entry = NULL;
-    int result = keys_encode(context, self, key_object, &key);
-    if (result == 0)
-        result = var_find_entry(self, context, &key, key_object, false, &entry);
-    keys_free(&key);
-    if (result < 0)
+    if (var_entry(self, context, key_object, false, &entry) < 0)
         return -1;
     enum stm_status status = put(context, entry, buf, flags);
     if (status != STM_OK)
@@ -321,15 +327,9 @@ static int delete_entry(struct var *self, struct thread_context *context,
 
 static int delete_key(struct var *self, struct thread_context *context, PyObject *key_object)
 {
-    struct encoded_key key;
     struct txn_entry *entry = NULL;
-    int result = keys_encode(context, self, key_object, &key);
-    if (result == 0)
-        result = var_find_entry(self, context, &key, key_object, true, &entry);
-    if (result == 0)
-        result = delete_entry(self, context, entry, key_object);
-    keys_free(&key);
-    return result;
+    int result = var_entry(self, context, key_object, true, &entry);
+    return result < 0 ? -1 : delete_entry(self, context, entry, key_object);
 }
 
 int var_save(struct var *self, PyObject *key_object, PyObject *value)

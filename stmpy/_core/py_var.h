@@ -46,6 +46,10 @@ int var_find_entry(struct var *self, struct thread_context *context,
                    const struct encoded_key *key, PyObject *key_object, bool read,
                    struct txn_entry **out);
 
+/* The same for a key that is needed for nothing else. */
+int var_entry(struct var *self, struct thread_context *context, PyObject *key_object, bool read,
+              struct txn_entry **out);
+
 /* Decodes a version that was just looked up, and ends the read operation. */
 PyObject *var_decode(struct thread_context *context, struct txn_value value);
 
