@@ -196,7 +196,7 @@ struct block {
     struct op ops[OPS]; /* up to END */
 };
 
-#define BLOCKS 3u
+#define BLOCKS 4u
 struct scenario {
     const char *name, *what;
     unsigned live;            /* set of keys that are there at first */
