@@ -1,16 +1,16 @@
 """Rounds of kill -9: program, keeper, both, a forked child, in any order; then nothing is missing.
 
-`python -m tests.durable.kills ROUNDS [SEED]` runs them in a process of its own, one program per
-round on one store. Workers (threads, an isolated interpreter, a forked child) move amounts between
-accounts, count their blocks in the same block, and note in shared memory which count was
-acknowledged. After the kills the store is opened again: the accounts add up to 0, and no count is
-below what was acknowledged, unless the mode allows it.
+`python -m tests.durable.kills ROUNDS [SEED]` runs them in lanes, each with a store of its own. A
+round is one program: it opens the store, sees that what the rounds before it acknowledged is there,
+and works until it is killed. Its workers (threads, isolated interpreters, a forked child) move
+amounts between accounts, count their blocks in the same block, and note in shared memory which
+count was acknowledged. So the accounts add up to 0, and no count is below what was acknowledged,
+unless the mode allows it.
 """
 
 from __future__ import annotations
 
 import _interpreters
-import mmap
 import os
 import random
 import select
@@ -19,151 +19,200 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from contextlib import suppress
+from typing import Final, NamedTuple
 
 import stmpy as stm
 from stmpy import _native
+from tests.durable.mover import (
+    BLOCKS,
+    CHILD,
+    FAILED,
+    FORKED,
+    INTERPRETERS,
+    KEEPER,
+    THREADS,
+    WORKERS,
+    Notes,
+    work,
+)
 
-THREADS = 2
-WORKERS = THREADS + 2  # and a forked child, and an interpreter
-ACCOUNTS = 20
-KEEPER, CHILD, READY = WORKERS, WORKERS + 1, WORKERS + 2  # places in the shared memory
-
-
-class Notes:
-    """Numbers in a file that is mapped into everybody's memory."""
-
-    def __init__(self, path: str) -> None:
-        with open(path, "r+b") as file:
-            self._map = mmap.mmap(file.fileno(), 4096)
-
-    def __getitem__(self, place: int) -> int:
-        return int.from_bytes(self._map[8 * place : 8 * place + 8], "little")
-
-    def __setitem__(self, place: int, number: int) -> None:
-        self._map[8 * place : 8 * place + 8] = number.to_bytes(8, "little")
+LANES: Final = 4
+"""More than there are processors, as rounds mostly wait: for a disk, and for the moment to die."""
 
 
-def work(store: stm.Store, notes: Notes, me: int, seed: int) -> None:
-    """Blocks until the process is killed."""
-    rng, table = random.Random(seed), store.TVar("table")
-    while True:
-        a, b, amount = rng.randrange(ACCOUNTS), rng.randrange(ACCOUNTS), rng.randrange(100)
-        with store.atomically():
-            table[a] = table.get(a, 0) - amount
-            table[b] = table.get(b, 0) + amount
-            count = table["count", me] = table.get(("count", me), 0) + 1
-        notes[me] = count
-        notes[KEEPER] = _native._durable_state(store)["keeper"]
+class Plan(NamedTuple):
+    """What a round is to be."""
+
+    relaxed: bool
+    early: bool
+    """Killed while it opens the store; nobody works then."""
+    interpreters: bool
+    seed: int
+
+    @classmethod
+    def draw(cls, rng: random.Random) -> Plan:
+        early = rng.random() < 0.1
+        return cls(
+            rng.random() < 0.3, early, not early and rng.random() < 0.15, rng.getrandbits(32)
+        )
+
+    @property
+    def starters(self) -> int:
+        """How many say that they are ready."""
+        return 0 if self.early else 1 + (INTERPRETERS if self.interpreters else 0)
+
+
+# ---- the program ---------------------------------------------------------------------------------
 
 
 IN_INTERPRETER = """
 import stmpy as stm
-from tests.durable.kills import Notes, work
-work(stm.open(path), Notes(notes), me, seed)
+from tests.durable.mover import Notes, work
+work(stm.open(path), Notes(notes), me, seed, ready)
 """
 
 
-def program(path: str, notes_path: str, relaxed: bool, rng: random.Random) -> None:
+def check(store: stm.Store, notes: Notes) -> int:
+    """The number of blocks; AssertionError if something is torn, or missing that is noted."""
+    table = store.TVar("table").copy()
+    counts = [table.pop(("count", i), 0) for i in range(WORKERS)]
+    assert sum(table.values()) == 0, f"a block is torn: {table}"
+    for me, count in enumerate(counts):
+        assert count >= notes[me], f"worker {me}: {notes[me]} blocks acknowledged, {count} there"
+        notes[me] = count
+    return sum(counts)
+
+
+def program(path: str, notes_path: str, plan: Plan, ready: int) -> None:
     """The process that is killed."""
-    notes, seed = Notes(notes_path), rng.randrange(2**32)
-    store = stm.open(path, durability="relaxed" if relaxed else "sync")
-    child = os.fork()
-    if child == 0:
-        work(store, notes, THREADS, seed + THREADS)
-    notes[CHILD] = child
-    for me in range(THREADS):
-        threading.Thread(target=work, args=(store, notes, me, seed + me)).start()
-    if rng.random() < 0.3:
-        shared = {"path": path, "notes": notes_path, "me": THREADS + 1, "seed": seed + 99}
-        inner = _interpreters.create("isolated")
-        threading.Thread(target=lambda: _interpreters.exec(inner, IN_INTERPRETER, shared)).start()
+    notes = Notes(notes_path)
+    store = stm.open(path, durability="relaxed" if plan.relaxed else "sync")
     notes[KEEPER] = _native._durable_state(store)["keeper"]
-    notes[READY] = 1
+    check(store, notes)
+    if not plan.early:
+        child = os.fork()
+        if child == 0:
+            os.close(ready)
+            work(store, notes, FORKED, plan.seed)
+        notes[CHILD] = child
+        for me in range(THREADS):
+            threading.Thread(target=work, args=(store, notes, me, plan.seed + 1 + me)).start()
+    for me in range(FORKED + 1, WORKERS) if plan.interpreters else ():
+        shared = {"path": path, "notes": notes_path, "me": me, "seed": plan.seed + me}
+        inner, shared["ready"] = _interpreters.create("isolated"), ready
+        threading.Thread(target=_interpreters.exec, args=(inner, IN_INTERPRETER, shared)).start()
+    os.write(ready, b".")
+    threading.Event().wait()
+
+
+# ---- the rounds ----------------------------------------------------------------------------------
 
 
 def kill(pid: int) -> None:
+    """Of a process that may be gone; 0 is none."""
     with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        if pid:
+            os.kill(pid, signal.SIGKILL)
 
 
 def wait_for_end(pid: int) -> None:
     """Of a process that need not be a child."""
     with suppress(ProcessLookupError):
-        descriptor = os.pidfd_open(pid)
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        poll.poll()
-        os.close(descriptor)
+        if pid:
+            descriptor = os.pidfd_open(pid)
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll()
+            os.close(descriptor)
 
 
-class Rounds:
+class Lane:
     """Programs one after the other on one store.
 
     With `lie` they do not wait for the disk although they say so, which must be found out.
     """
 
-    def __init__(self, folder: str, rng: random.Random, lie: bool = False) -> None:
-        self._lie = lie
+    def __init__(self, folder: str, seed: int, lie: bool) -> None:
         self._path, self._notes_path = folder + "/store", folder + "/notes"
-        self._rng = rng
+        self._rng, self._lie = random.Random(seed), lie
         with open(self._notes_path, "wb") as file:
             file.truncate(4096)
-        self._notes = Notes(self._notes_path)
+        self.notes = Notes(self._notes_path)
 
-    def run(self) -> str:
-        """One round; what was killed. AssertionError if something is missing."""
-        rng, relaxed = self._rng, not self._lie and self._rng.random() < 0.3
-        self._notes[READY] = 0
+    def run(self, rounds: int) -> None:
+        """Note how many blocks there are in the end; AssertionError if something is missing."""
+        for i in range(rounds):
+            plan = Plan.draw(self._rng)
+            try:
+                self._round(plan)
+            except AssertionError as error:
+                raise AssertionError(f"round {i}, {plan}: {error}") from None
+        with stm.open(self._path) as store:
+            self.notes[BLOCKS] = check(store, self.notes)
+
+    def _round(self, plan: Plan) -> None:
+        self.notes[KEEPER] = self.notes[CHILD] = 0
+        reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
-            program(self._path, self._notes_path, relaxed or self._lie, rng)
-            threading.Event().wait()
-        while not self._notes[READY] and os.waitpid(pid, os.WNOHANG) == (0, 0):
-            time.sleep(0.001)
-        killed = self._kill_some(pid)
-        known = [self._notes[i] for i in range(WORKERS)]
-        lost = relaxed and "keeper" in killed
-        self._check(known if not lost else [0] * WORKERS)
-        return f"{'relaxed' if relaxed else 'sync'}: {' '.join(killed)}"
+            self._program(plan._replace(relaxed=plan.relaxed or self._lie), writer)
+        os.close(writer)
+        ready = [os.read(reader, 1) for _ in range(plan.starters)]
+        killed = self._kill_some(pid) if all(ready) else []
+        os.close(reader)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        kill(self.notes[CHILD])
+        wait_for_end(self.notes[CHILD])
+        assert code == -signal.SIGKILL, f"the program ended with {code}"
+        assert not self.notes[FAILED], "a worker was not killed, and ended"
+        if plan.relaxed and not self._lie and "keeper" in killed:
+            for me in range(WORKERS):
+                self.notes[me] = 0
+
+    def _program(self, plan: Plan, ready: int) -> None:
+        try:
+            program(self._path, self._notes_path, plan, ready)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
 
     def _kill_some(self, pid: int) -> list[str]:
-        victims = [v for v in ("keeper", "child", "keeper") if self._rng.random() < 0.3]
-        victims += self._rng.choice((["program"], ["keeper", "program"], ["program", "keeper"]))
+        rng = self._rng
+        victims = [v for v in ("keeper", "child", "keeper") if rng.random() < 0.3]
+        victims += rng.choice((["program"], ["keeper", "program"], ["program", "keeper"]))
         for i, victim in enumerate(victims):
-            if i == 0 or self._rng.random() < 0.6:
-                time.sleep(self._rng.random() * 0.06)  # the moment of death is what is drawn
-            kill({"program": pid, "keeper": self._notes[KEEPER]}.get(victim, self._notes[CHILD]))
-        os.waitpid(pid, 0)
-        kill(self._notes[CHILD])
-        wait_for_end(self._notes[CHILD])
+            if i == 0 or rng.random() < 0.6:
+                time.sleep(rng.random() ** 2 * 0.05)  # the moment of death is what is drawn
+            kill({"program": pid, "keeper": self.notes[KEEPER]}.get(victim, self.notes[CHILD]))
         return victims
-
-    def _check(self, known: list[int]) -> None:
-        with stm.open(self._path) as store:
-            table = store.TVar("table").copy()
-            counts = [table.pop(("count", i), 0) for i in range(WORKERS)]
-            assert sum(table.values()) == 0, f"a block is torn: {table}"
-            for me, (count, least) in enumerate(zip(counts, known, strict=True)):
-                assert count >= least, f"worker {me}: {least} blocks acknowledged, {count} there"
-            for me, count in enumerate(counts):
-                self._notes[me] = count
 
 
 def main(rounds: int, seed: int, lie: bool = False) -> None:
-    rng = random.Random(seed)
+    blocks, failed = 0, False
     with tempfile.TemporaryDirectory() as folder:
-        runner = Rounds(folder, rng, lie)
-        for i in range(rounds):
-            try:
-                what = runner.run()
-            except AssertionError as error:
-                raise SystemExit(f"round {i} of seed {seed}: {error}") from None
-            if os.environ.get("STMPY_VERBOSE"):
-                print(i, what, flush=True)
-        with stm.open(folder + "/store") as store:
-            blocks = sum(store.TVar("table").get(("count", i), 0) for i in range(WORKERS))
-    print(f"{rounds} rounds, {blocks} blocks, nothing acknowledged is missing")
+        lanes: list[tuple[int, Lane]] = []
+        for i in range(LANES):
+            os.mkdir(f"{folder}/{i}")
+            lane = Lane(f"{folder}/{i}", seed + i, lie)
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    lane.run(len(range(i, rounds, LANES)))
+                    os._exit(0)
+                except AssertionError as error:
+                    print(f"lane {i} of seed {seed}: {error}", file=sys.stderr, flush=True)
+                finally:
+                    os._exit(1)
+            lanes.append((pid, lane))
+        for pid, lane in lanes:
+            failed |= os.waitpid(pid, 0)[1] != 0
+            blocks += lane.notes[BLOCKS]
+    if failed:
+        raise SystemExit(1)
+    print(f"{rounds} rounds, {blocks} blocks there, none missing that was acknowledged, none torn")
 
 
 if __name__ == "__main__":
