@@ -6,7 +6,6 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
@@ -126,12 +125,10 @@ class Store(_native.Store):
     def stats(self) -> Stats:
         """What happened on this store so far, in every thread, interpreter and process."""
         # Most interpreters never ask, and a further one starts in few milliseconds.
-        from stmpy.statistics._durability import durability_of
         from stmpy.statistics._gather import gather
         from stmpy.statistics._image import Image
 
-        stats = gather(Image.of_file(self._file), os.getpid())
-        return replace(stats, durability=durability_of(_native._durable_state(self)))
+        return gather(Image.of_file(self._file), os.getpid())
 
 
 def open(

@@ -28,8 +28,9 @@ def _claim(
     """Call `put` in the block that creates the variable, if this is that block."""
     if variable._bare:
         return
+    new = variable.store.atomically(label=f"new {type(variable).__name__}")
     if name is None:  # nobody else can have made it
-        variable.store.run(put)
+        new(put)()
         return
     catalog: _native.Var[str, str] = _native.Var(variable.store, _CATALOG)
 
@@ -38,7 +39,7 @@ def _claim(
             catalog[variable.name] = type(variable).__name__
             put()
 
-    variable.store.run(claim)
+    new(claim)()
 
 
 def _name(name: str | None) -> str:

@@ -319,7 +319,7 @@ static enum stm_status lock_to_commit(struct txn *txn, bool may_sleep, uint64_t 
     struct store *store = txn->store;
     if (!may_sleep)
         return log_crowded(store) ? STM_BUSY : lock_try(store, txn->slot);
-    enum stm_status status = log_wait_for_room(store, deadline_ns);
+    enum stm_status status = log_wait_for_room(store, txn->slot, deadline_ns);
     return status != STM_OK ? status : lock_acquire(store, txn->slot, deadline_ns);
 }
 

@@ -134,7 +134,7 @@ bool log_crowded(const struct store *store)
            (int64_t)log->limit;
 }
 
-enum stm_status log_wait_for_room(struct store *store, uint64_t deadline_ns)
+enum stm_status log_wait_for_room(struct store *store, struct slot *slot, uint64_t deadline_ns)
 {
     struct log *log = &store->region->log;
     while (log_crowded(store)) {
@@ -147,9 +147,13 @@ enum stm_status log_wait_for_room(struct store *store, uint64_t deadline_ns)
         /* Sequentially consistent: whoever makes room sees it, or we see the room.  Pairs
          * with log_keep_up. */
         put_seq_cst(&log->crowded, 1);
-        if (log_crowded(store) &&
-            platform_futex_wait(&log->crowded, 1, left < HEARTBEAT_NS ? left : HEARTBEAT_NS) !=
-                PLATFORM_WOKEN)
+        if (!log_crowded(store))
+            break;
+        show_relaxed(&slot->sleep, SLEEP_DISK);
+        enum platform_wait woken = platform_futex_wait(
+            &log->crowded, 1, left < HEARTBEAT_NS ? left : HEARTBEAT_NS);
+        show_relaxed(&slot->sleep, SLEEP_NOT);
+        if (woken != PLATFORM_WOKEN)
             return STM_INTERRUPTED;
     }
     return STM_OK;

@@ -111,7 +111,7 @@ void log_discard(struct store *store, struct slot *slot);
 bool log_crowded(const struct store *store);
 
 /* Sleeps while it is so.  STM_INTERRUPTED now and then and after a signal. */
-enum stm_status log_wait_for_room(struct store *store, uint64_t deadline_ns);
+enum stm_status log_wait_for_room(struct store *store, struct slot *slot, uint64_t deadline_ns);
 
 /* Writes the commit number into the record, before the clock shows it.  Needs the lock. */
 void log_stamp(struct store *store, struct slot *slot, uint64_t ts);

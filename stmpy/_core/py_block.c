@@ -84,7 +84,7 @@ static int lock_for_serial(struct thread_context *context, struct slot *slot)
     enum stm_status status;
     do {
         Py_BEGIN_ALLOW_THREADS
-        status = log_wait_for_room(store, context->block.deadline_ns);
+        status = log_wait_for_room(store, slot, context->block.deadline_ns);
         if (status == STM_OK)
             status = lock_acquire_urgently(store, slot, context->block.deadline_ns);
         Py_END_ALLOW_THREADS

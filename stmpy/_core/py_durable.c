@@ -53,11 +53,14 @@ static int raise_unknown(struct thread_context *context, const struct store *sto
 static int wait_for(struct thread_context *context, struct store *store, uint64_t ts,
                     uint64_t deadline_ns)
 {
+    struct slot *slot = context->txn.slot;
     enum stm_status status;
     do {
+        show_relaxed(&slot->sleep, SLEEP_DISK);
         Py_BEGIN_ALLOW_THREADS
         status = durable_wait(store, ts, deadline_ns);
         Py_END_ALLOW_THREADS
+        show_relaxed(&slot->sleep, SLEEP_NOT);
         if (status == STM_INTERRUPTED && durable_look(context, store) < 0)
             return -1;
     } while (status == STM_INTERRUPTED);

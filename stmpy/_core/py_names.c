@@ -49,6 +49,37 @@ static uint32_t number_of_code(struct store *store, PyObject *code, PyObject *li
     return number;
 }
 
+/* True for a function of stmpy itself. */
+static bool is_own(PyObject *function)
+{
+    PyObject *module = PyFunction_GetModule(function), *own;
+    if (module == NULL || !PyUnicode_Check(module) ||
+        (own = PyUnicode_FromString("stmpy.")) == NULL)
+        return false;
+    bool found = PyUnicode_Tailmatch(module, own, 0, PY_SSIZE_T_MAX, -1) == 1;
+    Py_DECREF(own);
+    return found;
+}
+
+/* "TSet.add (stmpy)": without what is local in the method, and where in our files it is. */
+static uint32_t number_of_own(struct store *store, PyObject *code)
+{
+    PyObject *function = PyObject_GetAttrString(code, "co_qualname"), *name = NULL;
+    PyObject *local = PyUnicode_FromString(".<locals>");
+    if (function != NULL && local != NULL) {
+        Py_ssize_t length = PyUnicode_GetLength(function);
+        Py_ssize_t end = PyUnicode_Find(function, local, 0, length, 1);
+        PyObject *method = PyUnicode_Substring(function, 0, end < 0 ? length : end);
+        name = method == NULL ? NULL : PyUnicode_FromFormat("%U (stmpy)", method);
+        Py_XDECREF(method);
+    }
+    uint32_t number = number_of(store, name);
+    Py_XDECREF(function);
+    Py_XDECREF(local);
+    Py_XDECREF(name);
+    return number;
+}
+
 /* True with the number if the word holds one of this store. */
 static bool recall(shared_u64 *word, const struct store *store, uint32_t *out)
 {
@@ -108,6 +139,8 @@ uint32_t names_of_call(struct thread_context *context, struct store *store, PyOb
     if (place == NULL && ((place = place_of(context->state, code)) == NULL ||
                           recall(place, store, &number)))
         return place == NULL ? 0 : number;
+    if (is_own(function))
+        return remember(place, store, number_of_own(store, code));
     PyObject *line = PyObject_GetAttrString(code, "co_firstlineno");
     number = number_of_code(store, code, line);
     Py_XDECREF(line);

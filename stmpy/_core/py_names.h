@@ -1,7 +1,8 @@
 /* py_names.h - what blocks are called in statistics.
  *
- * A block goes by its label, or else by its function, file and line.  The region gives
- * each name a number (site.h), which is remembered where the code is.
+ * A block goes by its label, or else by its function, file and line; one of stmpy itself,
+ * such as those of its queues, by the method that was called.  The region gives each name a
+ * number (site.h), which is remembered where the code is.
  */
 #ifndef STMPY_PY_NAMES_H
 #define STMPY_PY_NAMES_H

@@ -13,7 +13,8 @@ struct place {
 
 #define REGION(field) {"region." #field, offsetof(struct region, field)}
 #define DURABLE(field) \
-    {"region." #field, offsetof(struct region, durable) + offsetof(struct durable, field)}
+    {"durable." #field, offsetof(struct region, durable) + offsetof(struct durable, field)}
+#define LOG(field) {"log." #field, offsetof(struct region, log) + offsetof(struct log, field)}
 #define SLOT(field) {"slot." #field, offsetof(struct slot, field)}
 #define COUNTED(field) \
     {"slot." #field, offsetof(struct slot, stats) + offsetof(struct slot_stats, field)}
@@ -27,13 +28,16 @@ static const struct place places[] = {
     NUMBER(REGION_MAGIC), NUMBER(REGION_LAYOUT), NUMBER(REGION_SLOTS), NUMBER(REGION_SITES),
     NUMBER(SLOT_SITES), NUMBER(HEAT_ENTRIES), NUMBER(HISTOGRAM_BUCKETS), NUMBER(TIME_BUCKETS),
     NUMBER(STAT_REASONS), NUMBER(KEY_WORDS), NUMBER(ATTEMPT_SERIAL), NUMBER(SLEEP_LOCK),
-    NUMBER(SLEEP_CHANGE), NUMBER(SITE_TEXT), NUMBER(STATS_TIMED), NUMBER(DURABLE_TEXT),
+    NUMBER(SLEEP_CHANGE), NUMBER(SLEEP_DISK), NUMBER(SITE_TEXT), NUMBER(STATS_TIMED), NUMBER(DURABLE_TEXT),
+    NUMBER(DURABLE_BUCKETS),
     BYTES(region), BYTES(slot), BYTES(site_stats), BYTES(heat), BYTES(site_name),
     REGION(magic), REGION(layout), REGION(slot_bytes), REGION(bytes), REGION(history_limit),
     REGION(id), REGION(name), REGION(opened_ns), REGION(tick_scale), REGION(clock), REGION(lock),
     REGION(slots_used), REGION(closed), REGION(linking), REGION(history_bytes), REGION(sites),
     {"region.retired_bytes", offsetof(struct region, arena) + offsetof(struct arena, retired_bytes)},
-    DURABLE(keeper), DURABLE(path),
+    DURABLE(version), DURABLE(state), DURABLE(relaxed), DURABLE(keeper), DURABLE(groups),
+    DURABLE(sizes), DURABLE(micros), DURABLE(path), DURABLE(message),
+    LOG(end), LOG(held_from),
     SLOT(owner), SLOT(interpreter), SLOT(thread), SLOT(snapshot), SLOT(attempt), SLOT(started),
     SLOT(site), SLOT(sleep), SLOT(waits_for_keys), SLOT(stats), SLOT(keys), SLOT(pairs),
     SLOT(waits_for), SLOT(sites),

@@ -161,6 +161,8 @@ static int park_on_hub(struct thread_context *context)
         return errors_raise(context, status, NULL, NULL);
     block_drop_transaction(context);
     context->block.parked = status == STM_OK;
+    if (context->block.parked)
+        bump_relaxed(&context->txn.counters->waits, 1);
     return status == STM_OK ? -1 : 0;
 }
 

@@ -245,6 +245,7 @@ enum slot_sleep {
     SLEEP_NOT,
     SLEEP_LOCK,   /* the commit lock */
     SLEEP_CHANGE, /* in retry, until a key it has read changes */
+    SLEEP_DISK,   /* until the disk has what it committed or saw, or has room for more */
 };
 
 #define ATTEMPT_SERIAL 0x80000000u /* set in slot.attempt while the block holds the lock */

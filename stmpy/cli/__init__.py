@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if argv is None else [*argv]
     parser = argparse.ArgumentParser(prog="stmpy", description="Transactions between interpreters.")
-    parser.add_argument("--version", action="version", version=f"stmpy {stmpy.__version__}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show it and exit")
     verbs = parser.add_subparsers(metavar="VERB")
     wanted = [verb for verb in _VERBS if verb in words[:1]] or _VERBS
     for name in wanted:
@@ -48,6 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\nstmpy: stopped", file=sys.stderr)
         return 130
     return code
+
+
+class _Version(argparse.Action):
+    """Looks the version up where it is asked for: that takes longer than all else at the start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.exit(message=f"stmpy {stmpy.__version__}\n")
 
 
 def _add(

@@ -21,7 +21,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         "target",
         nargs="?",
         metavar="PID|NAME",
-        help="the process, or the name of its store, or PID:FILE as `stmpy list` shows it",
+        help="the process, or the name or path of its store, or PID:FILE as `stmpy list` shows it",
     )
 
 

@@ -1,14 +1,22 @@
 """Show what a store of a running process has counted, once or again and again."""
 
 import argparse
-import csv
-import json
 import sys
 import time
 from collections.abc import Callable
 
 from stmpy.cli._shared import CODES_HELP, FINE, add_target, reported
-from stmpy.statistics import COLUMNS, Stats, as_data, attach, difference, figures, prometheus
+from stmpy.dashboard._text import number, percent, size, span
+from stmpy.statistics import (
+    COLUMNS,
+    Stats,
+    as_data,
+    attach,
+    difference,
+    figures,
+    prometheus,
+    rates,
+)
 
 __all__ = ["add_arguments", "run"]
 
@@ -62,10 +70,14 @@ def sample(
 
 
 def as_json(stats: Stats) -> None:
+    import json
+
     print(json.dumps(as_data(stats)), flush=True)
 
 
 def as_csv() -> Callable[[Stats], None]:
+    import csv
+
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["seconds", *COLUMNS])
 
@@ -77,11 +89,36 @@ def as_csv() -> Callable[[Stats], None]:
 
 
 def as_text() -> Callable[[Stats], None]:
-    widths = [max(len(name), 9) for name in COLUMNS]
-    print(" ".join(f"{name:>{width}}" for name, width in zip(COLUMNS, widths, strict=True)))
+    """Columns that a person can read, in 80 of a terminal; the lag only if there is a disk."""
+    headed = False
 
     def show(stats: Stats) -> None:
-        cells = zip(figures(stats), widths, strict=True)
-        print(" ".join(f"{value:>{width},}" for value, width in cells), flush=True)
+        nonlocal headed
+        row = cells(stats)
+        if not headed:
+            print(" ".join(f"{title:>{width}}" for title, _, width in row))
+        headed = True
+        print(" ".join(f"{text:>{width}}" for _, text, width in row), flush=True)
 
     return show
+
+
+def cells(stats: Stats) -> list[tuple[str, str, int]]:
+    """Title, text and width of each column."""
+    found = rates(stats)
+    row = [
+        ("commits/s", number(found.commits), 9),
+        ("reads/s", number(found.read_only_commits), 7),
+        ("lost/s", number(found.conflicts), 6),
+        ("lost", percent(found.conflict_share), 6),
+        ("wasted", percent(found.wasted_share), 6),
+        ("p50", span(found.p50_ns), 6),
+        ("p99", span(found.p99_ns), 6),
+        ("memory", size(stats.memory.used_bytes), 8),
+        ("history", size(stats.memory.history_bytes), 8),
+        ("run", str(stats.running), 4),
+        ("wait", str(stats.waiting), 4),
+    ]
+    if stats.durability is not None:
+        row.append(("disk lag", number(stats.durability.lag), 8))
+    return row

@@ -1,4 +1,4 @@
-"""Watch a store of a running process live; prints once where no terminal is."""
+"""Watch a store of a running process live, or print one picture of it."""
 
 import argparse
 
@@ -14,6 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = CODES_HELP
     add_target(parser)
     parser.add_argument(
+        "--once", action="store_true", help="print one picture, as where no terminal is"
+    )
+    parser.add_argument(
         "-i",
         "--interval",
         type=float,
@@ -27,12 +30,14 @@ def run(args: argparse.Namespace) -> int:
     if not 0.05 <= args.interval <= 3600:
         args.fail(f"the interval is from 0.05 to 3600 seconds, not {args.interval}")
     terminal = Terminal()
-    return reported(lambda: watch(args.target, args.interval, terminal))
+    live = terminal.watched and not args.once
+    return reported(lambda: watch(args.target, args.interval if live else None, terminal))
 
 
-def watch(target: str | None, interval: float, terminal: Terminal) -> int:
+def watch(target: str | None, interval: float | None, terminal: Terminal) -> int:
+    """Live at an interval, once without one."""
     with attach(target) as store:
-        if terminal.watched:
+        if interval is not None:
             return dashboard_class()(store, interval).run() or FINE
         from stmpy.dashboard._once import once
         from stmpy.dashboard._timeline import Timeline

@@ -31,7 +31,8 @@ def details(row: Any, total: Stats) -> list[Line]:
         case ThreadRow():
             return _thread(row)
         case CountRow():
-            return [_head(row.kind, row.label), _fact("blocks", f"{row.count:,}")]
+            counted = f"{row.count:,}, {percent(row.share)}"
+            return [_head(row.kind, row.label), _fact("count", counted)]
     return []
 
 

@@ -1,11 +1,10 @@
 """The lines above the panels, for any width: who is watched, gauges with their minute, facts."""
 
-from stmpy.dashboard._summary import Fact, Gauge, facts, gauges, verdict
+from stmpy.dashboard._summary import Fact, Gauge, facts, few_facts, gauges, threads, verdict
 from stmpy.dashboard._table import Cell
-from stmpy.dashboard._text import cells, fit, span
+from stmpy.dashboard._text import cells, fit, span, store_title
 from stmpy.dashboard._timeline import Timeline, filled, graph
 from stmpy.statistics import Stats
-from stmpy.statistics._text import printable
 
 type Line = list[Cell]
 
@@ -22,7 +21,7 @@ GRAPH = 60
 def head_lines(timeline: Timeline, width: int, tall: int, status: Line) -> list[Line]:
     """The head in lines of just this width; each graph is `tall` lines high, or left out at 0."""
     now = timeline.now
-    rows = _rows(facts(now), 2 if width >= 2 * FACT + TITLE + VALUE + 50 else 1)
+    rows = _rows(now, 2 if width >= 2 * FACT + TITLE + VALUE + 50 else 1)
     room = max(0, width - TITLE - VALUE - 4 - FACT * len(rows[0]) - 2) if tall else 0
     lines = [title_line(timeline.latest, width, status)]
     for i, gauge in enumerate(gauges(now)):
@@ -33,12 +32,12 @@ def head_lines(timeline: Timeline, width: int, tall: int, status: Line) -> list[
     return lines
 
 
-def _rows(shown: tuple[Fact, ...], across: int) -> list[list[Fact]]:
-    """Facts in rows beside the gauges; in one column the two quantiles share a row."""
-    if across == 2:
-        return [list(shown[i : i + 2]) for i in range(0, len(shown), 2)]
-    first = Fact("p50 · p99", f"{shown[0].value} · {shown[1].value}")
-    return [[first], *([fact] for fact in shown[2:])]
+def _rows(now: Stats, across: int) -> list[list[Fact]]:
+    """Facts in rows beside the gauges."""
+    if across == 1:
+        return [[fact] for fact in few_facts(now)]
+    shown = facts(now)
+    return [list(shown[i : i + 2]) for i in range(0, len(shown), 2)]
 
 
 def _gauge_line(
@@ -79,16 +78,14 @@ def sentence(timeline: Timeline, width: int) -> Line:
 
 
 def title_line(stats: Stats, width: int, status: Line) -> Line:
-    running = sum(1 for thread in stats.threads if thread.state not in ("idle", "parked"))
-    threads = f"{len(stats.threads)} threads, {running} run, {len(stats.waiters)} wait"
     right = [("  ", ""), *status, (" ", "")]
     room = width - sum(cells(text) for text, _ in right)
     left: Line = [
         (" stmpy ", "brand"),
-        (f" {printable(stats.store) or 'a store without a name'}", "strong"),
+        (f" {store_title(stats)}", "strong"),
         (f"  process {stats.process}", ""),
         (f"  up {span(stats.seconds * 1e9)}", "dim"),
-        (f"  {threads}", "dim"),
+        (f"  threads {threads(stats)}", "dim"),
     ]
     while len(left) > 2 and sum(cells(text) for text, _ in left) > room:
         left.pop()

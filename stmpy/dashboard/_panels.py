@@ -127,7 +127,7 @@ ATTEMPTS: Final = Panel(
     columns=(
         _text("", "kind", 11, 0, "dim"),
         _text("", "label", 16, 4, ""),
-        _count("blocks", "count", tone="strong"),
+        _count("count", "count", tone="strong"),
         _share("share", "share", 1),
         _bar("share", 2, 6, 2),
     ),
@@ -152,6 +152,7 @@ THREADS: Final = Panel(
     ),
     rows=thread_rows,
     identity=attrgetter("process", "interpreter", "thread"),
+    sort=6,
 )
 
 WAITERS: Final = Panel(

@@ -25,6 +25,7 @@ STATE_MARKS = {
     "in block": "●",
     "committing": "◆",
     "waiting for lock": "▲",
+    "waiting for disk": "▼",
     "parked": "‖",
 }
 
@@ -177,6 +178,9 @@ def count_rows(total: Stats, _now: Stats) -> list[CountRow]:
         rows.append(CountRow("undone", words, count, _share(count, sum(aborts.values()))))
     rows += histogram_rows("block took", added(b.block_ns for b in total.blocks), time_label)
     rows += histogram_rows("commit took", added(b.commit_ns for b in total.blocks), time_label)
+    if total.durability is not None:
+        rows += histogram_rows("sync took", total.durability.sync_micros, micros_label)
+        rows += histogram_rows("synced", total.durability.group_sizes, commits_label)
     return rows
 
 
@@ -191,8 +195,16 @@ def attempts_label(least: int) -> str:
     return str(least) if least <= 1 else f"{least}–{2 * least - 1}"
 
 
+def commits_label(least: int) -> str:
+    return f"{attempts_label(least)} commit{'s' if least > 1 else ''} together"
+
+
 def time_label(least: int) -> str:
-    return f"up to {span(2 * least)}"
+    return f"up to {span(max(1, 2 * least))}"
+
+
+def micros_label(least: int) -> str:
+    return time_label(1000 * least)
 
 
 def added(histograms: Iterator[Histogram]) -> Histogram:
@@ -201,25 +213,26 @@ def added(histograms: Iterator[Histogram]) -> Histogram:
 
 
 def thread_rows(total: Stats, _now: Stats) -> list[ThreadRow]:
-    return [_thread_row(thread, total.version) for thread in total.threads]
+    return [_thread_row(thread, total) for thread in total.threads]
 
 
 def waiter_rows(total: Stats, _now: Stats) -> list[ThreadRow]:
-    return [_thread_row(thread, total.version) for thread in total.waiters]
+    return [_thread_row(thread, total) for thread in total.waiters]
 
 
-def _thread_row(thread: Thread, version: int) -> ThreadRow:
+def _thread_row(thread: Thread, total: Stats) -> ThreadRow:
+    keeper = total.durability is not None and thread.process == total.durability.keeper
     return ThreadRow(
         process=thread.process,
         interpreter=thread.interpreter,
         thread=thread.thread,
         state=STATE_MARKS.get(thread.state, "?")
         + f" {thread.state}{', serial' if thread.serial else ''}",
-        block=printable(thread.block or ""),
+        block=printable(thread.block or ("(keeper)" if keeper else "")),
         attempt=thread.attempt,
         age_ns=thread.age_ns,
         waits_for=waited_for(thread),
-        behind=max(0, version - thread.snapshot) if thread.snapshot else 0,
+        behind=max(0, total.version - thread.snapshot) if thread.snapshot else 0,
         source=thread,
     )
 
@@ -227,6 +240,8 @@ def _thread_row(thread: Thread, version: int) -> ThreadRow:
 def waited_for(thread: Thread) -> str:
     if thread.holder is not None:
         return f"thread {thread.holder}, which commits"
+    if thread.state == "waiting for disk":
+        return "the disk"
     if thread.variable is None:
         return ""
     first = title(thread.variable, thread.key)

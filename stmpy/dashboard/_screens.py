@@ -57,5 +57,5 @@ def help_lines() -> list[Line]:
         [("lost     ", "loser"), ("attempts that a block lost to another, and ran again", "")],
         [("wasted   ", "cost"), ("the time of those attempts, of all time in blocks", "")],
         [("/s       ", "sorted"), ("of the last three seconds; all else since the zero", "")],
-        [("behind   ", "sorted"), ("commits since the snapshot that a block sees", "")],
+        [("behind   ", "sorted"), ("commits that a snapshot, or the disk, has not seen", "")],
     ]

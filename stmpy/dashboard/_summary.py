@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from stmpy.dashboard._table import Cell
 from stmpy.dashboard._text import number, percent, size, span, title
 from stmpy.dashboard._timeline import Timeline
-from stmpy.statistics import Pair, Stats, rates
+from stmpy.statistics import Durability, Pair, Stats, rates
 from stmpy.statistics._text import printable
 
 CALM_SHARE = 0.01
@@ -41,6 +41,7 @@ def gauges(now: Stats) -> tuple[Gauge, ...]:
 
 
 def facts(now: Stats) -> tuple[Fact, ...]:
+    """All of them, in pairs."""
     speed, memory = rates(now), now.memory
     used = _part(memory.used_bytes, memory.max_bytes)
     kept = _part(memory.history_bytes, memory.history_limit)
@@ -50,7 +51,22 @@ def facts(now: Stats) -> tuple[Fact, ...]:
         Fact("oldest", *_oldest(now)),
         Fact("memory", f"{size(memory.used_bytes)} of {size(memory.max_bytes)}", _alarm(used)),
         Fact("history", f"{size(memory.history_bytes)}, {percent(kept)} full", _alarm(kept)),
-        Fact("threads", _threads(now)),
+        Fact("threads", threads(now)),
+        Fact("disk", *_disk(now.durability)),
+        Fact("durable", *_durable(now.durability)),
+    )
+
+
+def few_facts(now: Stats) -> tuple[Fact, ...]:
+    """The four that matter most, for where there is room for no more."""
+    speed, memory = rates(now), now.memory
+    used = _part(memory.used_bytes, memory.max_bytes)
+    kept = _part(memory.history_bytes, memory.history_limit)
+    return (
+        Fact("p50 · p99", f"{span(speed.p50_ns)} · {span(speed.p99_ns)}"),
+        Fact("oldest", *_oldest(now)),
+        Fact("memory", f"{percent(used)}, history {percent(kept)}", _alarm(max(used, kept))),
+        Fact("disk", *_disk(now.durability)),
     )
 
 
@@ -62,9 +78,20 @@ def _oldest(now: Stats) -> tuple[str, str]:
     return f"{span(thread.age_ns)}, {number(behind)} behind", "warn" if behind > 100_000 else ""
 
 
-def _threads(now: Stats) -> str:
-    running = sum(1 for thread in now.threads if thread.state not in ("idle", "parked"))
-    return f"{len(now.threads)}: {running} run, {len(now.waiters)} wait"
+def threads(now: Stats) -> str:
+    return f"{len(now.threads)}: {now.running} run, {now.waiting} wait"
+
+
+def _disk(disk: Durability | None) -> tuple[str, str]:
+    if disk is None:
+        return "none, memory only", "dim"
+    if disk.state == "running":
+        return f"{disk.mode}, {number(disk.lag)} behind", "warn" if disk.lag > 100_000 else ""
+    return f"{disk.state}, {number(disk.lag)} behind", "" if disk.writable else "warn"
+
+
+def _durable(disk: Durability | None) -> tuple[str, str]:
+    return ("-", "dim") if disk is None else (f"commit {disk.version:,}", "")
 
 
 def _part(part: float, whole: float) -> float:

@@ -3,6 +3,7 @@
 import unicodedata
 from typing import Any
 
+from stmpy.statistics import Stats
 from stmpy.statistics._text import printable
 
 ELLIPSIS = "…"
@@ -11,6 +12,13 @@ ELLIPSIS = "…"
 def title(variable: str, key: Any) -> str:
     """A key as a program would write it; a TRef is a variable with the one key None."""
     return printable(variable) if key is None else f"{printable(variable)}[{printable(repr(key))}]"
+
+
+def store_title(stats: Stats) -> str:
+    """The name of a store; of a path its last two parts, as the title has to be short."""
+    if stats.durability is not None:
+        return "/".join(printable(stats.store).rsplit("/", 2)[-2:])
+    return printable(stats.store) or "a store without a name"
 
 
 def cells(text: str) -> int:

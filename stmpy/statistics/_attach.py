@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from stmpy.errors import DecodeError, StmError
-from stmpy.statistics._gather import gather, store_name, store_path
+from stmpy.statistics._durability import store_keeper, store_path
+from stmpy.statistics._gather import gather, store_name
 from stmpy.statistics._image import Image, OtherVersion
 from stmpy.statistics._model import Stats
 from stmpy.statistics._text import printable
@@ -38,7 +39,7 @@ class StoreGone(StmError):
 class Found:
     """A store of a running process. `name` is empty for one without, None for another version's.
 
-    A store on disk has a `path`, and a `keeper`: the process that writes there.
+    That of a store on disk is its `path`; a `keeper` is the process that writes there.
     """
 
     process: int
@@ -54,6 +55,10 @@ class Found:
     def target(self) -> str:
         """What names exactly this store on the command line."""
         return f"{self.process}:{self.file}"
+
+    def goes_by(self, target: str) -> bool:
+        """Whether the target is its name, or another way to write its path."""
+        return self.name == target or self.path == os.path.realpath(target)
 
 
 def find() -> list[Found]:
@@ -91,9 +96,16 @@ def _look(process: int, number: int) -> Found:
         os.close(file)
     region = header.data[header.place("id") :][:16]
     closed = header.u32("closed") != 0
-    path, keeper = store_path(header), header.u64("keeper") >> 32
-    command = _command(process)
-    return Found(process, number, store_name(header), region, closed, command, path, keeper)
+    return Found(
+        process,
+        number,
+        store_name(header),
+        region,
+        closed,
+        _command(process),
+        store_path(header),
+        store_keeper(header),
+    )
 
 
 def _open(process: int, number: int) -> int:
@@ -163,7 +175,7 @@ def attach(target: str | None = None) -> Attached:
     if pid.isdecimal():
         candidates = [s for s in _seen(int(pid)) if file in ("", str(s.file))]
     else:
-        candidates = [s for s in find() if target is None or s.name == target]
+        candidates = [s for s in find() if target is None or s.goes_by(target)]
     candidates = [store for store in candidates if not store.closed]
     # Those of another version stand back for those that can be read.
     candidates = [store for store in candidates if store.name is not None] or candidates

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
-from stmpy.statistics._model import Block, Histogram, KeyHeat, Pair, Stats
+from stmpy.statistics._model import Block, Durability, Histogram, KeyHeat, Pair, Stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ def difference(later: Stats, earlier: Stats) -> Stats:
         blocks=_rows_less(later.blocks, earlier.blocks, attrgetter("name"), _did_something),
         keys=_rows_less(later.keys, earlier.keys, _key_of_heat, attrgetter("conflicts")),
         pairs=_rows_less(later.pairs, earlier.pairs, _key_of_pair, attrgetter("count")),
+        durability=_disk_less(later.durability, earlier.durability),
     )
 
 
@@ -114,6 +115,17 @@ def _less(later: Any, earlier: Any) -> Any:
     if isinstance(later, Mapping):
         return {name: max(0, count - earlier.get(name, 0)) for name, count in later.items()}
     return max(0, later - earlier)
+
+
+def _disk_less(later: Durability | None, earlier: Durability | None) -> Durability | None:
+    if later is None or earlier is None:
+        return later
+    return replace(
+        later,
+        groups=_less(later.groups, earlier.groups),
+        group_sizes=_less(later.group_sizes, earlier.group_sizes),
+        sync_micros=_less(later.sync_micros, earlier.sync_micros),
+    )
 
 
 def _rows_less[Row: (Block, KeyHeat, Pair)](

@@ -1,27 +1,47 @@
-"""What a store of this process tells about its disk."""
+"""What a store on disk tells about its disk: the keeper writes it into the region."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Final
 
+from stmpy.errors import DecodeError
+from stmpy.statistics._image import LAYOUT, Fields
 from stmpy.statistics._model import Durability, Histogram
 
-_STATES = ("none", "opening", "running", "full", "failed", "closed")
+_STATES: Final = ("none", "opening", "running", "full", "failed", "closed")
+_BUCKETS: Final = LAYOUT["DURABLE_BUCKETS"]
 
 
-def durability_of(raw: Mapping[str, Any]) -> Durability | None:
-    """The record of what the core says about the disk under a store; None if there is none."""
-    if raw["state"] == 0:
+def store_path(header: Fields) -> str:
+    """The path of a store on disk, printable; empty if it is in memory."""
+    return _room("durable", header).text("path", LAYOUT["DURABLE_TEXT"])
+
+
+def store_keeper(header: Fields) -> int:
+    """The process that writes to the disk, 0 if there is none."""
+    return _room("durable", header).u64("keeper") >> 32
+
+
+def durability_of(header: Fields) -> Durability | None:
+    """The record of the disk under a store; None if there is none."""
+    disk, log = _room("durable", header), _room("log", header)
+    if disk.u32("state") >= len(_STATES):
+        raise DecodeError(f"this region: damaged: its disk is in state {disk.u32('state')}")
+    state = _STATES[disk.u32("state")]
+    if state == "none":
         return None
     return Durability(
-        path=raw["path"],
-        mode="relaxed" if raw["relaxed"] else "sync",
-        state=_STATES[raw["state"]],
-        message=raw["message"],
-        version=raw["version"],
-        lag=max(0, raw["clock"] - raw["version"]),
-        keeper=raw["keeper"],
-        groups=raw["groups"],
-        group_sizes=Histogram(tuple(raw["sizes"])),
-        sync_micros=Histogram(tuple(raw["micros"])),
-        log_bytes=raw["log_bytes"],
+        path=store_path(header),
+        mode="relaxed" if disk.u32("relaxed") else "sync",
+        state=state,
+        message=disk.text("message", LAYOUT["DURABLE_TEXT"]) if state in ("full", "failed") else "",
+        version=disk.u64("version"),
+        lag=max(0, header.u64("clock") - disk.u64("version")),
+        keeper=store_keeper(header),
+        groups=disk.u64("groups"),
+        group_sizes=Histogram(tuple(disk.many("sizes", _BUCKETS))),
+        sync_micros=Histogram(tuple(disk.many("micros", _BUCKETS))),
+        log_bytes=max(0, log.u64("end") - log.u64("held_from")),
     )
+
+
+def _room(room: str, header: Fields) -> Fields:
+    return Fields(room, header.data, header.start)

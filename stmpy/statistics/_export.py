@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from stmpy.statistics._derive import Rates, rates
-from stmpy.statistics._model import STATES, Block, Histogram, Pair, Stats, Thread
+from stmpy.statistics._model import STATES, Block, Durability, Histogram, Pair, Stats, Thread
 from stmpy.statistics._text import key_text
 
 # ---- JSON --------------------------------------------------------------------------------------
@@ -42,6 +42,7 @@ def as_data(stats: Stats) -> dict[str, Any]:
         "memory": _fields(stats.memory, type(stats.memory)),
         "version": stats.version,
         "oldest_snapshot": stats.oldest_snapshot,
+        "durability": _record(stats.durability, Durability) if stats.durability else None,
     }
 
 
@@ -49,11 +50,18 @@ def _fields(record: object, kind: type) -> dict[str, Any]:
     return {name: getattr(record, name) for name in kind.__slots__}  # type: ignore[attr-defined]
 
 
-def _block(block: Block) -> dict[str, Any]:
-    data = _fields(block, Block) | {"conflicts": block.conflicts, "reasons": dict(block.reasons)}
+def _record(record: object, kind: type) -> dict[str, Any]:
+    """Its fields, with histograms as rows."""
     return {
         name: value.rows() if isinstance(value, Histogram) else value
-        for name, value in data.items()
+        for name, value in _fields(record, kind).items()
+    }
+
+
+def _block(block: Block) -> dict[str, Any]:
+    return _record(block, Block) | {
+        "conflicts": block.conflicts,
+        "reasons": dict(block.reasons),
     }
 
 
@@ -76,11 +84,15 @@ COLUMNS: Final = (
     "history MiB",
     "threads",
     "waiting",
+    "disk lag",
 )
 
 
-def figures(stats: Stats) -> tuple[float, ...]:
-    """One line of `COLUMNS`; `reads` are blocks that wrote nothing."""
+def figures(stats: Stats) -> tuple[float | None, ...]:
+    """One line of `COLUMNS`; `reads` are blocks that wrote nothing.
+
+    The lag of the disk is in commits, and None for a store in memory.
+    """
     found = rates(stats)
     return (
         round(found.commits, 1),
@@ -94,14 +106,16 @@ def figures(stats: Stats) -> tuple[float, ...]:
         round(stats.memory.history_bytes / 2**20, 2),
         len(stats.threads),
         len(stats.waiters),
+        stats.durability.lag if stats.durability else None,
     )
 
 
 # ---- Prometheus --------------------------------------------------------------------------------
 
 type Sample = tuple[dict[str, str], float]
+type Figure[Record] = tuple[str, str, Callable[[Record], float]]
 
-OF_BLOCKS: Final[tuple[tuple[str, str, Callable[[Block], float]], ...]] = (
+OF_BLOCKS: Final[tuple[Figure[Block], ...]] = (
     ("commits", "Blocks committed that wrote something.", lambda b: b.commits),
     ("read_only_commits", "Blocks finished that wrote nothing.", lambda b: b.read_only_commits),
     ("aborts", "Blocks left by an exception.", lambda b: b.aborts),
@@ -109,12 +123,20 @@ OF_BLOCKS: Final[tuple[tuple[str, str, Callable[[Block], float]], ...]] = (
     ("waits", "Times that a block was parked by retry.", lambda b: b.waits),
     ("wasted_seconds", "Time of attempts that were lost.", lambda b: b.wasted_ns / 1e9),
 )
-GAUGES: Final[tuple[tuple[str, str, Callable[[Stats], float]], ...]] = (
+GAUGES: Final[tuple[Figure[Stats], ...]] = (
     ("memory_used_bytes", "Bytes of keys and values.", lambda s: s.memory.used_bytes),
     ("memory_limit_bytes", "The most bytes it may take.", lambda s: s.memory.max_bytes),
     ("history_bytes", "Bytes of old versions.", lambda s: s.memory.history_bytes),
     ("history_limit_bytes", "The most bytes of old versions.", lambda s: s.memory.history_limit),
     ("snapshot_lag", "Commits since the oldest snapshot.", lambda s: s.version - s.oldest_snapshot),
+)
+DISK_GAUGES: Final[tuple[Figure[Durability], ...]] = (
+    ("disk_lag", "Commits that are not on disk yet.", lambda d: d.lag),
+    ("disk_queue_bytes", "Bytes of commits that are not written yet.", lambda d: d.log_bytes),
+    ("disk_writable", "1 unless the disk is full or has failed.", lambda d: int(d.writable)),
+)
+DISK_COUNTERS: Final[tuple[Figure[Durability], ...]] = (
+    ("disk_syncs", "Groups of commits that were written with a sync each.", lambda d: d.groups),
 )
 
 
@@ -150,6 +172,15 @@ def _lines(stats: Stats) -> Iterator[str]:
     threads = ((base | {"state": state}, states.count(state)) for state in STATES)
     yield from _family("threads", "gauge", "Threads by what they are doing.", threads)
     yield from _times(base, stats.blocks)
+    if stats.durability is not None:
+        yield from _disk(base, stats.durability)
+
+
+def _disk(base: dict[str, str], disk: Durability) -> Iterator[str]:
+    for name, about, value in DISK_GAUGES:
+        yield from _family(name, "gauge", about, [(base, value(disk))])
+    for name, about, value in DISK_COUNTERS:
+        yield from _family(f"{name}_total", "counter", about, [(base, value(disk))])
 
 
 def _key(variable: str, key: Any) -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from stmpy import _native
+from stmpy.statistics._durability import durability_of, store_path
 from stmpy.statistics._image import LAYOUT, Fields, Image, read_key
 from stmpy.statistics._model import (
     REASONS,
@@ -21,7 +22,6 @@ from stmpy.statistics._model import (
     Stats,
     Thread,
 )
-from stmpy.statistics._text import printable
 
 _COUNTS: Final = (
     "commits",
@@ -120,22 +120,13 @@ def gather(image: Image, process: int) -> Stats:
         ),
         version=header.u64("clock"),
         oldest_snapshot=min([*snapshots, header.u64("clock")]),
+        durability=durability_of(header),
     )
 
 
 def store_name(header: Fields) -> str:
-    """The name of the store, printable; empty if it has none."""
-    return _text(header, "name", 64)
-
-
-def store_path(header: Fields) -> str:
-    """The path of a store on disk, printable; empty if it is in memory."""
-    return _text(header, "path", LAYOUT["DURABLE_TEXT"])
-
-
-def _text(header: Fields, field: str, size: int) -> str:
-    at = header.place(field)
-    return printable(header.data[at : at + size].partition(b"\0")[0].decode(errors="replace"))
+    """The path of a store on disk, else its name, printable; empty if it has none."""
+    return store_path(header) or header.text("name", 64)
 
 
 def _by_conflicts(block: Block) -> tuple[int, int, str]:
@@ -223,6 +214,7 @@ def _thread(image: Image, header: Fields, number: int, slot: Fields, now_ticks: 
     variable = key = None
     parked = open_block and sleep == LAYOUT["SLEEP_CHANGE"]
     locking = sleep == LAYOUT["SLEEP_LOCK"]
+    syncing = open_block and sleep == LAYOUT["SLEEP_DISK"]
     if parked:
         ref, key = read_key(slot.data, slot.place("waits_for"))
         variable = image.variable_name(ref) if ref else None
@@ -230,6 +222,8 @@ def _thread(image: Image, header: Fields, number: int, slot: Fields, now_ticks: 
         state = "parked"
     elif locking:
         state = "waiting for lock"
+    elif syncing:
+        state = "waiting for disk"
     elif owner == number and not serial:
         state = "committing"
     else:

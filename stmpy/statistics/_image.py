@@ -53,6 +53,11 @@ class Fields:
     def many(self, name: str, count: int) -> list[int]:
         return list(Struct(f"<{count}Q").unpack_from(self.data, self.place(name)))
 
+    def text(self, name: str, size: int) -> str:
+        """What stands in so many bytes up to the first 0, printable."""
+        at = self.place(name)
+        return printable(self.data[at : at + size].partition(b"\0")[0].decode(errors="replace"))
+
     def place(self, name: str) -> int:
         return self.start + LAYOUT[f"{self.room}.{name}"]
 

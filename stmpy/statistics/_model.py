@@ -12,8 +12,19 @@ changed, under snapshot isolation (`write`); a key has come or gone (`structure`
 asked for it (`injected`).
 """
 
-STATES: Final = ("idle", "in block", "committing", "waiting for lock", "parked")
-"""What a thread may be doing. `parked` is within `retry()`, until something it has read changes."""
+STATES: Final = (
+    "idle",
+    "in block",
+    "committing",
+    "waiting for lock",
+    "waiting for disk",
+    "parked",
+)
+"""What a thread may be doing.
+
+`parked` is within `retry()`, until something it has read changes; `waiting for disk` is after the
+commit, until what it wrote and what it read is durable.
+"""
 
 UNKNOWN: Final = "(unknown)"
 """Stands for a block whose name was not recorded."""
@@ -177,6 +188,11 @@ class Durability:
     sync_micros: Histogram
     log_bytes: int
 
+    @property
+    def writable(self) -> bool:
+        """False once blocks that write are refused: the disk is full, or it has failed."""
+        return self.state not in ("full", "failed")
+
 
 @dataclass(frozen=True, slots=True)
 class Stats:
@@ -223,6 +239,16 @@ class Stats:
         """The threads that `retry()` has parked, those that have waited longest first."""
         parked = [thread for thread in self.threads if thread.state == "parked"]
         return tuple(sorted(parked, key=lambda thread: -thread.age_ns))
+
+    @property
+    def running(self) -> int:
+        """How many threads work on a block."""
+        return sum(1 for thread in self.threads if thread.state in ("in block", "committing"))
+
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for a lock, the disk, or a change."""
+        return sum(1 for thread in self.threads if thread.state != "idle") - self.running
 
     @property
     def oldest(self) -> Thread | None:

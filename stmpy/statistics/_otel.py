@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from stmpy.statistics._export import GAUGES, OF_BLOCKS
+from stmpy.statistics._export import DISK_COUNTERS, DISK_GAUGES, GAUGES, OF_BLOCKS
 from stmpy.statistics._model import Stats
 
 
@@ -35,8 +35,20 @@ def opentelemetry(read: Callable[[], Stats]) -> None:
 
         return observe
 
+    def of_disk(value: Callable[[Any], float]) -> Callable[[Any], Iterator[Any]]:
+        def observe(_: Any) -> Iterator[Any]:
+            stats = read()
+            if stats.durability is not None:
+                yield metrics.Observation(value(stats.durability), {"store": stats.store})
+
+        return observe
+
     counters = (*OF_BLOCKS, ("conflicts", "Attempts that were lost.", lambda b: b.conflicts))
     for name, about, value in counters:
         meter.create_observable_counter(f"stmpy.{name}", [of_blocks(value)], description=about)
     for name, about, total in GAUGES:
         meter.create_observable_gauge(f"stmpy.{name}", [of_store(total)], description=about)
+    for name, about, value in DISK_GAUGES:
+        meter.create_observable_gauge(f"stmpy.{name}", [of_disk(value)], description=about)
+    for name, about, value in DISK_COUNTERS:
+        meter.create_observable_counter(f"stmpy.{name}", [of_disk(value)], description=about)

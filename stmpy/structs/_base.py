@@ -28,7 +28,8 @@ class Structure:
     def _open(self, name: str | None, store: Store | None, options: tuple[Any, ...]) -> None:
         given = f"{self._kind}:{secrets.token_hex(8) if name is None else name}"
         self._state = TVar(given, store=store or default_store())
-        self._options = self._run(lambda: self._agree(options))
+        new = self.store.atomically(label=f"new {type(self).__name__}")
+        self._options = new(lambda: self._agree(options))()
 
     def _agree(self, options: tuple[Any, ...]) -> tuple[Any, ...]:
         """The options that hold; those given, where nobody has set any before."""

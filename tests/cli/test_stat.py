@@ -92,6 +92,7 @@ def test_csv_and_text_have_one_line_for_each_interval(planted: Program, out: Out
     lines = out(*words).splitlines()
     assert len(lines) == 1 + 3
     assert len(out("stat", planted.pid, "--once").splitlines()) == 1 + 1
+    assert {len(line) for line in lines} == {80}
 
 
 def test_prometheus_reads_it(planted: Program, out: Output) -> None:
@@ -254,8 +255,11 @@ def test_list(planted: Program, out: Output) -> None:
     assert re.search(rf"{planted.pid}:\d+ +planted +open +2,001", out("list"))
 
 
-def test_top_prints_once_where_no_terminal_is(planted: Program, out: Output) -> None:
-    text = out("top", planted.pid)
+@pytest.mark.parametrize("words", [[], ["--once"]])
+def test_top_prints_once_where_no_terminal_is_and_on_request(
+    planted: Program, out: Output, words: list[str]
+) -> None:
+    text = out("top", planted.pid, *words)
     assert "planted" in text
     assert "lost" in text or "conflicts" in text
     assert "\x1b" not in text

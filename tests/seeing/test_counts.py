@@ -1,5 +1,6 @@
 """What a store counts is what has happened."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -69,6 +70,33 @@ def test_blocks_go_by_label_or_by_function_file_and_line(store: stm.Store) -> No
         (first.replace("decorated", "called"), 1),
         (first, 1),
     ]
+
+
+def test_blocks_of_stmpy_itself_go_by_what_was_called(store: stm.Store) -> None:
+    stm.TVar("t", {"n": 0}, store=store)
+    queue, ref = stm.TQueue[int](store=store), stm.TRef("r", 1, store=store)
+    queue.put_nowait(ref.swap(lambda n: n + 1))
+    names = {b.name for b in store.stats().blocks}
+    own = {"TRef.swap (stmpy)", "_Queue.put_nowait (stmpy)"}
+    assert names == {"new TVar", "new TQueue", "new TRef", *own}
+
+
+def test_waits_of_tasks_are_counted(store: stm.Store) -> None:
+    table = store.TVar("t", {"n": 0})
+
+    def come() -> None:
+        stm.check(table["n"] == 2)
+
+    async def main() -> None:
+        waiting = asyncio.create_task(stm.arun(come, store=store))
+        while not any("come" in b.name and b.waits for b in store.stats().blocks):
+            await asyncio.sleep(0)
+        table.store.run(lambda: table.update(n=2))
+        await waiting
+
+    asyncio.run(main())
+    (found,) = (b for b in store.stats().blocks if "come" in b.name)
+    assert (found.waits, found.commits + found.read_only_commits, found.aborts) == (1, 1, 0)
 
 
 def test_times_are_taken_of_one_block_in_sixteen(store: stm.Store) -> None:
