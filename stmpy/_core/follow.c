@@ -203,6 +203,14 @@ void log_rouse(struct follower *follower)
     platform_futex_wake(&follower->wake, INT32_MAX);
 }
 
+void log_rouse_all(struct store *store)
+{
+    struct log *log = &store->region->log;
+    uint64_t followers = load_acquire(&log->followed); /* Pairs with take_place. */
+    for (; followers != 0; followers &= followers - 1)
+        log_rouse(&log->followers[__builtin_ctzll(followers)]);
+}
+
 enum stm_status log_sleep_or_end(struct store *store, struct slot *slot,
                                  struct follower *follower, const shared_u32 *ending,
                                  uint64_t deadline_ns)

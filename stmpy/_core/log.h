@@ -72,6 +72,9 @@ enum stm_status log_sleep_or_end(struct store *store, struct slot *slot,
                                  uint64_t deadline_ns);
 void log_rouse(struct follower *follower);
 
+/* The store was closed: all sleepers look. */
+void log_rouse_all(struct store *store);
+
 /* Gives back the places of watchers whose process has ended.  Needs the commit lock. */
 void log_reap(struct store *store);
 

@@ -8,6 +8,7 @@
 
 #include "arena.h"
 #include "index.h"
+#include "log.h"
 #include "wait.h"
 
 #include <errno.h>
@@ -250,6 +251,7 @@ void store_close(struct store *store)
 {
     put_release(&store->region->closed, 1); /* Pairs with the binding's check at begin. */
     wait_wake_all(store);
+    log_rouse_all(store);
 }
 
 void store_each(void (*visit)(struct store *store, void *context), void *context)

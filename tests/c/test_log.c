@@ -233,11 +233,28 @@ static void test_given_up(void)
     store_release(store);
 }
 
+/* Who follows a store that is closed does not sleep on, nor fall asleep. */
+static void test_closed(void)
+{
+    store = new_test_store((uint64_t)4 << 20, 4096);
+    struct seat seat = take_seat(store);
+    struct follower *watcher = follow(&seat, LOG_WATCH), *keeper = follow(&seat, LOG_KEEPER);
+    CHECK(load_acquire(&watcher->wake) == 0 && load_acquire(&keeper->wake) == 0);
+    store_close(store);
+    CHECK(load_acquire(&watcher->wake) != 0 && load_acquire(&keeper->wake) != 0);
+    CHECK(log_sleep(store, seat.slot, keeper, NO_DEADLINE) == STM_OK);
+    unfollow(&seat, watcher);
+    unfollow(&seat, keeper);
+    leave_seat(&seat);
+    store_release(store);
+}
+
 int main(void)
 {
     test_begin();
     test_large();
     test_given_up();
+    test_closed();
     test_threads((uint64_t)16 << 20);
     test_threads(8192);
     return 0;
