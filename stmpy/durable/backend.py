@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, Protocol
 
+from stmpy.durable import format
 from stmpy.durable.format import Damaged
 
 type Table = Literal["meta", "names", "data", "log"]
@@ -12,6 +13,9 @@ type Change = tuple[Table, bytes, bytes | None]
 """A table, a key, and its new value, or None to delete the key if it is there."""
 
 TABLES: Final[tuple[Table, ...]] = ("meta", "names", "data", "log")
+
+NEW: Final = (format.META_KEY, format.encode_meta(format.Meta()))
+"""The row of `meta` that is in every store, from the moment in which it is made."""
 
 
 class BackendFull(Exception):

@@ -56,15 +56,7 @@ def _copy(reader: Reader, target: str) -> None:
         os.rmdir(target)
         raise
     for folder in (target, os.path.dirname(os.path.abspath(target))):
-        _sync(folder)
-
-
-def _sync(folder: str) -> None:
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+        files.sync_names(folder)
 
 
 def in_process(path: str, target: str) -> None:

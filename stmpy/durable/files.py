@@ -31,6 +31,18 @@ def check(path: str) -> None:
             _check_one(inner, stat.S_IFREG, "a regular file")
 
 
+def sync_names(folder: str) -> None:
+    """Return when the names that were given or taken away in a directory survive a power cut.
+
+    Syncing a file does not promise that it is found again.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def check_present(path: str) -> None:
     """As `check`, and raise DurabilityError if there is no store at all."""
     if not os.path.lexists(os.path.join(path, "data.mdb")):

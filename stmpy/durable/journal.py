@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from stmpy.durable import format
-from stmpy.durable.backend import TABLES, Backend, Change
+from stmpy.durable.backend import Backend, Change
 from stmpy.durable.format import Damaged, Meta, Write
 
 _SLICE = 4096
@@ -51,14 +51,9 @@ class Journal:
 
     def _read_meta(self) -> Meta:
         value = self._backend.get("meta", format.META_KEY)
-        if value is not None:
-            return format.decode_meta(value)
-        for table in TABLES:
-            if next(self._backend.scan(table), None) is not None:
-                raise Damaged("meta: the row that describes the store is missing")
-        meta = Meta()
-        self._backend.write([("meta", format.META_KEY, format.encode_meta(meta))])
-        return meta
+        if value is None:
+            raise Damaged("meta: the row that describes the store is missing")
+        return format.decode_meta(value)
 
     def _read_names(self) -> None:
         for key, value in self._backend.scan("names"):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import lmdb
 
-from stmpy.durable.backend import TABLES, BackendFailed, BackendFull, Change, Table, counted
+from stmpy.durable import files
+from stmpy.durable.backend import NEW, TABLES, BackendFailed, BackendFull, Change, Table, counted
 
 _MAP_LEAST = 64 << 20
 _FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
@@ -33,10 +35,7 @@ class LmdbBackend:
         if self._env is not None:
             return self._env
         try:
-            size = os.stat(os.path.join(self._path, "data.mdb")).st_size
-        except FileNotFoundError:
-            size = 0
-        try:
+            size = self._find()
             self._env = lmdb.open(
                 self._path,
                 map_size=max(self._map_bytes, 2 * size),
@@ -48,11 +47,39 @@ class LmdbBackend:
             )
             self._env.reader_check()
             self._tables = {table: self._env.open_db(table.encode()) for table in TABLES}
-        except lmdb.Error as error:
+        except (lmdb.Error, OSError) as error:
             self._fail(error)
         return self._env
 
-    def _fail(self, error: lmdb.Error) -> None:
+    def _find(self) -> int:
+        """The size of the file; makes it if it is missing.
+
+        The names on the way to it are made durable each time: who gave them may have died before
+        that. In a parent that may not be read somebody else has made the directory.
+        """
+        file = os.path.join(self._path, "data.mdb")
+        if not os.path.exists(file):
+            self._make(file)
+        files.sync_names(self._path)
+        with suppress(PermissionError):
+            files.sync_names(os.path.dirname(self._path))
+        return os.path.getsize(file)
+
+    def _make(self, file: str) -> None:
+        """It gets its name when it is whole: LMDB cannot open one whose making was cut off."""
+        part = os.path.join(self._path, "data.part")
+        with suppress(FileNotFoundError):
+            os.unlink(part)
+        env = lmdb.open(part, subdir=False, lock=False, max_dbs=len(TABLES), mode=0o600)
+        try:
+            with env.begin(write=True) as txn:
+                tables = {table: env.open_db(table.encode(), txn) for table in TABLES}
+                txn.put(*NEW, db=tables["meta"])
+        finally:
+            env.close()
+        os.rename(part, file)
+
+    def _fail(self, error: Exception) -> None:
         self.close()
         if any(text in str(error) for text in _FULL):
             raise BackendFull(str(error)) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stmpy.durable.backend import TABLES, Change, Table
+from stmpy.durable.backend import NEW, TABLES, Change, Table
 
 
 class MemoryBackend:
@@ -12,6 +12,7 @@ class MemoryBackend:
 
     def __init__(self) -> None:
         self._tables: dict[Table, dict[bytes, bytes]] = {table: {} for table in TABLES}
+        self._tables["meta"].update([NEW])
         self.writes = 0
 
     def write(self, changes: Sequence[Change]) -> None:

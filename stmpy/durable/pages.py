@@ -37,14 +37,18 @@ class _State(NamedTuple):
 def check_header(path: str) -> None:
     """Raise Damaged unless the store in this directory, which nobody writes to, opens as it was.
 
-    Nothing is said about a file that is missing, too short or no file of LMDB: LMDB says it.
+    Nothing is said about a file that is missing, too short or no file of LMDB: LMDB says it. In an
+    empty one it would make a new store.
     """
     try:
         file = os.open(os.path.join(path, "data.mdb"), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return
     try:
-        if os.fstat(file).st_size < 2 * mmap.PAGESIZE:
+        size = os.fstat(file).st_size
+        if size == 0:
+            raise Damaged("data.mdb: is empty, which no power cut leaves; begin anew without it")
+        if size < 2 * mmap.PAGESIZE:
             return
         with mmap.mmap(file, 0, prot=mmap.PROT_READ) as pages:
             _check(pages)

@@ -120,6 +120,25 @@ def test_files_of_another_format_are_refused(tmp_path: Path) -> None:
     refused(tmp_path / "s", "INVALID|not an LMDB file|Invalid")
 
 
+def test_an_empty_file_is_no_new_store(tmp_path: Path) -> None:
+    with stm.open(tmp_path / "s") as store:
+        store.TRef("r", 1)
+    os.truncate(tmp_path / "s/data.mdb", 0)
+    with pytest.raises(stm.DecodeError, match="is empty, which no power cut leaves"):
+        stm.open(tmp_path / "s")
+    (tmp_path / "s/data.mdb").unlink()
+    with stm.open(tmp_path / "s") as store:
+        assert store.TRef("r", 2).value == 2
+
+
+def test_the_first_opening_cut_off_leaves_a_store_to_open(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir(0o700)
+    (tmp_path / "s/data.part").write_bytes(b"\xff" * 5000)
+    with stm.open(tmp_path / "s") as store:
+        store.TRef("r", 1)
+    assert not (tmp_path / "s/data.part").exists()
+
+
 def test_a_store_that_does_not_fit_says_so(tmp_path: Path) -> None:
     with stm.open(tmp_path / "s") as store, store.atomically():
         store.TVar("v")["k"] = "x" * 500_000
