@@ -17,7 +17,7 @@ from stmpy.errors import StmError
 __all__ = ["main"]
 
 _VERBS = (
-    *("demo", "top", "report", "stat", "list", "doctor"),
+    *("demo", "bench", "top", "report", "stat", "list", "doctor"),
     *("keys", "get", "set", "dump", "load", "check", "backup"),
 )
 
