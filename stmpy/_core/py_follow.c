@@ -5,35 +5,35 @@
  */
 #include "py_follow.h"
 
-#include "bell.h"
 #include "lock.h"
 #include "py_errors.h"
 #include "py_var.h"
 
 static int check_open(struct follower_object *self)
 {
-    if (self->store == NULL || load_relaxed(&self->ending))
-        return errors_format(self->state, ERROR_STM, "this watch: closed; make another one");
-    if (self->forks != thread_forks())
-        return errors_format(self->state, ERROR_STM,
+    if (self->seat.store == NULL || load_relaxed(&self->ending))
+        return errors_format(self->seat.state, ERROR_STM, "this watch: closed; make another one");
+    if (!seat_own(&self->seat))
+        return errors_format(self->seat.state, ERROR_STM,
                              "this watch: made by the parent process; make another one");
     return 0;
 }
 
 struct thread_context *follow_context(struct follower_object *self)
 {
-    struct thread_context *context = thread_here(self->state);
+    struct thread_context *context = thread_here(self->seat.state);
     if (context == NULL || check_open(self) < 0)
         return NULL;
     if (context->depth == 0)
         return context;
-    errors_format(self->state, ERROR_NESTED_MISUSE,
+    errors_format(self->seat.state, ERROR_NESTED_MISUSE,
                   "this watch: read within a block, which sees one snapshot and no changes; read "
                   "it outside");
     return NULL;
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------------------
+ */
 
 static PyObject *wait(struct follower_object *self, PyObject *timeout)
 {
@@ -45,12 +45,11 @@ static PyObject *wait(struct follower_object *self, PyObject *timeout)
         PyErr_Format(PyExc_ValueError, "timeout is a number of seconds from 0 up, not %R", timeout);
         return NULL;
     }
-    struct store *store = self->store;
+    struct store *store = self->seat.store;
     struct slot *slot = thread_slot(context, store);
     if (slot == NULL)
         return NULL;
-    uint64_t deadline =
-        seconds < 1e9 ? platform_now_ns() + (uint64_t)(seconds * 1e9) : NO_DEADLINE;
+    uint64_t deadline = seconds < 1e9 ? platform_now_ns() + (uint64_t)(seconds * 1e9) : NO_DEADLINE;
     enum stm_status status;
     bool raised = false;
     follow_detach(self);
@@ -65,7 +64,7 @@ static PyObject *wait(struct follower_object *self, PyObject *timeout)
     if (raised)
         return NULL;
     if (over) {
-        errors_format(self->state, ERROR_STORE_CLOSED,
+        errors_format(self->seat.state, ERROR_STORE_CLOSED,
                       "this watch: its store is closed, and all changes are taken");
         return NULL;
     }
@@ -77,8 +76,8 @@ static PyObject *arm(struct follower_object *self, PyObject *unused)
     (void)unused;
     if (check_open(self) < 0)
         return NULL;
-    if (self->bell != NULL)
-        bell_arm(self->bell);
+    if (self->seat.bell != NULL)
+        bell_arm(self->seat.bell);
     Py_RETURN_NONE;
 }
 
@@ -87,13 +86,11 @@ static PyObject *file_number(struct follower_object *self, PyObject *unused)
     (void)unused;
     if (check_open(self) < 0)
         return NULL;
-    if (self->bell == NULL &&
-        bell_open(self->store, self->slot, self->place, &self->bell) != STM_OK)
-        return PyErr_SetFromErrno(PyExc_OSError);
-    return PyLong_FromLong(bell_file(self->bell));
+    return seat_file(&self->seat, self->place);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------- */
+/* ---- life
+ * ---------------------------------------------------------------------------------------- */
 
 static int fill_variables(struct follower_object *self, PyObject *variables)
 {
@@ -105,13 +102,13 @@ static int fill_variables(struct follower_object *self, PyObject *variables)
     }
     for (Py_ssize_t i = 0; i < self->count; i++) {
         PyObject *variable = PyTuple_GET_ITEM(variables, i);
-        if (!PyObject_TypeCheck(variable, self->state->var_type) &&
-            !PyObject_TypeCheck(variable, self->state->ref_type)) {
+        if (!PyObject_TypeCheck(variable, self->seat.state->var_type) &&
+            !PyObject_TypeCheck(variable, self->seat.state->ref_type)) {
             PyErr_Format(PyExc_TypeError, "watch() takes TVars and TRefs, not %R", variable);
             return -1;
         }
-        if (((struct var *)variable)->store != self->store)
-            return errors_format(self->state, ERROR_NESTED_MISUSE,
+        if (((struct var *)variable)->store != self->seat.store)
+            return errors_format(self->seat.state, ERROR_NESTED_MISUSE,
                                  "watch(): variables of two stores have no common order; watch "
                                  "each store by itself");
         self->variables[i] = ((struct var *)variable)->variable;
@@ -121,26 +118,27 @@ static int fill_variables(struct follower_object *self, PyObject *variables)
 
 static int follow(struct follower_object *self)
 {
-    struct thread_context *context = thread_here(self->state);
+    struct thread_context *context = thread_here(self->seat.state);
     enum stm_status status = STM_INTERRUPTED;
     if (context == NULL)
         return -1;
     if (context->depth > 0)
-        return errors_format(self->state, ERROR_NESTED_MISUSE,
+        return errors_format(self->seat.state, ERROR_NESTED_MISUSE,
                              "watch(): follows commits, so it is no part of a block; call it "
                              "outside");
-    if (store_over(self->store))
-        return errors_format(self->state, ERROR_STORE_CLOSED,
+    if (store_over(self->seat.store))
+        return errors_format(self->seat.state, ERROR_STORE_CLOSED,
                              "watch(): the store is closed; open it again");
     while (status == STM_INTERRUPTED) {
         Py_BEGIN_ALLOW_THREADS
-        status = log_follow(self->store, self->slot, LOG_WATCH, NO_DEADLINE, &self->place);
+        status =
+            log_follow(self->seat.store, self->seat.slot, LOG_WATCH, NO_DEADLINE, &self->place);
         Py_END_ALLOW_THREADS
         if (status == STM_INTERRUPTED && thread_check_signals(context) < 0)
             return -1;
     }
     if (status == STM_NO_SLOT)
-        return errors_format(self->state, ERROR_STM,
+        return errors_format(self->seat.state, ERROR_STM,
                              "watch(): all %u places for those who follow commits are taken; close "
                              "one",
                              LOG_FOLLOWERS);
@@ -155,22 +153,10 @@ static PyObject *follower_new(PyTypeObject *type, PyObject *args, PyObject *kwar
     if (module == NULL ||
         !PyArg_ParseTuple(args, "OO!:Follower", &store_object, &PyTuple_Type, &variables))
         return NULL;
-    struct module_state *state = module_state_of(module);
-    struct store *store = store_of(state, store_object);
-    struct slot *slot = store == NULL ? NULL : thread_claim_slot(state, store);
-    if (slot == NULL)
+    struct follower_object *self =
+        (struct follower_object *)seat_new(type, module_state_of(module), store_object);
+    if (self == NULL)
         return NULL;
-    struct follower_object *self = (struct follower_object *)type->tp_alloc(type, 0);
-    if (self == NULL) {
-        slot_release(store, slot);
-        return NULL;
-    }
-    store_keep(store);
-    self->state = state;
-    self->store_object = Py_NewRef(store_object);
-    self->store = store;
-    self->slot = slot;
-    self->forks = thread_forks();
     if (fill_variables(self, variables) < 0 || follow(self) < 0)
         Py_CLEAR(self);
     return (PyObject *)self;
@@ -180,24 +166,22 @@ static PyObject *follower_new(PyTypeObject *type, PyObject *args, PyObject *kwar
  * does so later. */
 static void end(struct follower_object *self)
 {
-    struct store *store = self->store;
-    bool own = self->forks == thread_forks();
+    struct store *store = self->seat.store;
+    bool own = seat_own(&self->seat);
     put_release(&self->ending, 1); /* Pairs with log_sleep_or_end. */
     if (store == NULL)
         return;
     if (self->place != NULL && own)
         log_rouse(self->place);
-    if (self->bell != NULL)
-        own ? bell_close(self->bell) : bell_forget(self->bell);
-    self->bell = NULL;
+    seat_end_bell(&self->seat);
     if (self->busy > 0)
         return; /* the last of them comes here again */
-    self->store = NULL;
+    self->seat.store = NULL;
     if (own && self->place != NULL &&
-        log_unfollow(store, self->slot, self->place, 0) != STM_OK)
+        log_unfollow(store, self->seat.slot, self->place, 0) != STM_OK)
         log_abandon(self->place);
     if (own)
-        slot_release(store, self->slot);
+        slot_release(store, self->seat.slot);
     store_release(store);
 }
 
@@ -209,12 +193,9 @@ void follow_attached(struct follower_object *self)
 
 static void follower_dealloc(struct follower_object *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
     end(self);
-    Py_XDECREF(self->store_object);
     PyMem_Free(self->variables);
-    type->tp_free(self);
-    Py_DECREF(type);
+    seat_free(&self->seat);
 }
 
 static PyObject *close_follower(struct follower_object *self, PyObject *unused)
@@ -257,8 +238,10 @@ static PyGetSetDef getters[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_new, follower_new}, {Py_tp_dealloc, follower_dealloc},
-    {Py_tp_methods, methods},  {Py_tp_getset, getters},
+    {Py_tp_new, follower_new},
+    {Py_tp_dealloc, follower_dealloc},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, getters},
     {Py_tp_doc, "Follows the commits that write to some variables."},
     {0, NULL},
 };

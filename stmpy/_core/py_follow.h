@@ -4,22 +4,16 @@
 #define STMPY_PY_FOLLOW_H
 
 #include "log.h"
-#include "py_thread.h"
+#include "py_seat.h"
 
 struct follower_object {
-    PyObject_HEAD
-    struct module_state *state; /* Borrowed from the type's module */
-    PyObject *store_object;     /* Owned: the Store */
-    struct store *store;        /* Owned: one handle that keeps it mapped; NULL: closed */
-    struct slot *slot;          /* Owned: used while attached */
-    struct follower *place;     /* Owned */
-    struct bell *bell;          /* Owned, or NULL until a loop asks */
-    shared_u32 ending;          /* 1: whoever sleeps leaves */
-    uint32_t busy;              /* threads that use the place while detached */
-    uint32_t forks;             /* Immutable */
-    uint64_t start;             /* Immutable: number of the last commit before it */
-    Py_ssize_t count;           /* Immutable: variables that are followed */
-    region_ref *variables;      /* Owned, Immutable */
+    struct seat seat;
+    struct follower *place; /* Owned */
+    shared_u32 ending;      /* 1: whoever sleeps leaves */
+    uint32_t busy;          /* threads that use the place while detached */
+    uint64_t start;         /* Immutable: number of the last commit before it */
+    Py_ssize_t count;       /* Immutable: variables that are followed */
+    region_ref *variables;  /* Owned, Immutable */
 };
 
 /* The calling thread's context if the follower may be used here; NULL with an exception. */

@@ -59,7 +59,7 @@ static bool copy_part(struct follower_object *self, struct taken *taken,
 static enum stm_status look(struct follower_object *self, struct taken *taken)
 {
     const struct log_part *part;
-    enum stm_status status = log_read_begin(self->store, self->place, &part);
+    enum stm_status status = log_read_begin(self->seat.store, self->place, &part);
     if (status != STM_OK)
         return status;
     size_t seen = 0;
@@ -67,7 +67,7 @@ static enum stm_status look(struct follower_object *self, struct taken *taken)
         seen += part->bytes;
         if (!copy_part(self, taken, part))
             status = STM_NO_MEMORY;
-        part = log_after(self->store, part);
+        part = log_after(self->seat.store, part);
     }
     log_read_end(self->place);
     return status;
@@ -77,13 +77,13 @@ static enum stm_status look(struct follower_object *self, struct taken *taken)
 static PyObject *decode_record(struct follower_object *self, const struct record *record,
                                const uint8_t *bytes)
 {
-    struct values_state *values = &self->state->values;
+    struct values_state *values = &self->seat.state->values;
     bool deleted = (record->shape & VERSION_TOMBSTONE) != 0;
     PyObject *key = values_decode(values, bytes, record->key_length);
     PyObject *value = key == NULL ? NULL
-                      : deleted   ? Py_NewRef(Py_None)
-                                  : values_decode(values, bytes + record->key_length,
-                                                  record->value_length);
+                      : deleted
+                          ? Py_NewRef(Py_None)
+                          : values_decode(values, bytes + record->key_length, record->value_length);
     PyObject *item = NULL;
     if (value != NULL)
         item = Py_BuildValue("KIOOO", (unsigned long long)record->ts, record->which, key, value,
@@ -115,7 +115,7 @@ static PyObject *decode_all(struct follower_object *self, const struct taken *ta
 static int pass(struct follower_object *self, struct thread_context *context,
                 const struct log_part *part)
 {
-    struct store *store = self->store;
+    struct store *store = self->seat.store;
     struct slot *slot = thread_slot(context, store);
     enum stm_status status = STM_INTERRUPTED;
     int result = slot == NULL ? -1 : 0;

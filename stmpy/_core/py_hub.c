@@ -7,7 +7,6 @@
  */
 #include "py_hub.h"
 
-#include "bell.h"
 #include "lock.h"
 #include "py_atomic.h"
 #include "py_errors.h"
@@ -15,14 +14,14 @@
 
 static bool usable(const struct hub *hub)
 {
-    return hub->store != NULL && hub->forks == thread_forks();
+    return hub->seat.store != NULL && seat_own(&hub->seat);
 }
 
 static int check_usable(struct hub *hub)
 {
     if (usable(hub))
         return 0;
-    return errors_format(hub->state, ERROR_STM,
+    return errors_format(hub->seat.state, ERROR_STM,
                          "this hub: closed, or made by the parent process; make another one");
 }
 
@@ -31,7 +30,7 @@ enum stm_status hub_leave_waiter(struct thread_context *context, struct hub *hub
     enum stm_status status;
     do {
         Py_BEGIN_ALLOW_THREADS
-        status = wait_watch(&context->txn, hub->slot, context->block.deadline_ns,
+        status = wait_watch(&context->txn, hub->seat.slot, context->block.deadline_ns,
                             &context->block.waiter);
         Py_END_ALLOW_THREADS
         if (status == STM_INTERRUPTED && thread_check_signals(context) < 0)
@@ -46,8 +45,8 @@ enum stm_status hub_leave_waiter(struct thread_context *context, struct hub *hub
 static void drop_all(struct hub *hub, const region_ref *refs, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        wait_drop(hub->store, hub->slot, refs[i]);
-    lock_release(hub->store);
+        wait_drop(hub->seat.store, hub->seat.slot, refs[i]);
+    lock_release(hub->seat.store);
 }
 
 /* Takes back what was dropped; without `may_sleep` only if the lock is free. */
@@ -57,14 +56,14 @@ static void drain(struct hub *hub, bool may_sleep)
     uint32_t count = hub->dropped_count;
     if (count == 0)
         return;
-    if (lock_try(hub->store, hub->slot) == STM_OK) {
+    if (lock_try(hub->seat.store, hub->seat.slot) == STM_OK) {
         drop_all(hub, refs, count);
         hub->dropped_count = 0;
     } else if (may_sleep) {
         hub->dropped = NULL; /* others may drop meanwhile */
         hub->dropped_count = hub->dropped_room = 0;
         Py_BEGIN_ALLOW_THREADS
-        while (lock_acquire(hub->store, hub->slot, NO_DEADLINE) != STM_OK) {
+        while (lock_acquire(hub->seat.store, hub->seat.slot, NO_DEADLINE) != STM_OK) {
             /* A signal came; it is looked at after this, which takes no time. */
         }
         drop_all(hub, refs, count);
@@ -73,7 +72,7 @@ static void drain(struct hub *hub, bool may_sleep)
         return;
     }
     for (uint32_t i = 0; i < count; i++)
-        wait_free_dropped(hub->store, hub->slot, refs[i]);
+        wait_free_dropped(hub->seat.store, hub->seat.slot, refs[i]);
     if (hub->dropped != refs)
         PyMem_RawFree(refs);
 }
@@ -92,7 +91,8 @@ static void drop(struct hub *hub, region_ref ref)
     hub->dropped[hub->dropped_count++] = ref;
 }
 
-/* ---- Interest ------------------------------------------------------------------------------------ */
+/* ---- Interest
+ * ------------------------------------------------------------------------------------ */
 
 struct interest {
     PyObject_HEAD
@@ -102,7 +102,7 @@ struct interest {
 
 static PyObject *new_interest(struct hub *hub, region_ref waiter)
 {
-    PyTypeObject *type = hub->state->interest_type;
+    PyTypeObject *type = hub->seat.state->interest_type;
     struct interest *self = (struct interest *)type->tp_alloc(type, 0);
     if (self == NULL) {
         drop(hub, waiter);
@@ -136,7 +136,7 @@ static void interest_dealloc(struct interest *self)
 static PyObject *interest_close(struct interest *self, PyObject *unused)
 {
     (void)unused;
-    struct thread_context *context = thread_here(self->hub->state);
+    struct thread_context *context = thread_here(self->hub->seat.state);
     if (context == NULL)
         return NULL;
     interest_end(self, context->depth == 0);
@@ -147,8 +147,8 @@ static PyObject *interest_marked(struct interest *self, void *unused)
 {
     (void)unused;
     struct hub *hub = self->hub;
-    bool marked = self->waiter == 0 || !usable(hub) || store_over(hub->store) ||
-                  wait_marked(hub->store, self->waiter);
+    bool marked = self->waiter == 0 || !usable(hub) || store_over(hub->seat.store) ||
+                  wait_marked(hub->seat.store, self->waiter);
     return PyBool_FromLong(marked);
 }
 
@@ -179,7 +179,8 @@ static PyType_Spec interest_spec = {
     .slots = interest_slots,
 };
 
-/* ---- Hub ------------------------------------------------------------------------------------------- */
+/* ---- Hub
+ * ------------------------------------------------------------------------------------------- */
 
 static PyObject *hub_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -187,43 +188,25 @@ static PyObject *hub_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     (void)kwargs;
     if (module == NULL || !PyArg_ParseTuple(args, "O:Hub", &store_object))
         return NULL;
-    struct module_state *state = module_state_of(module);
-    struct store *store = store_of(state, store_object);
-    struct slot *slot = store == NULL ? NULL : thread_claim_slot(state, store);
-    if (slot == NULL)
-        return NULL;
-    struct hub *self = (struct hub *)type->tp_alloc(type, 0);
-    if (self == NULL) {
-        slot_release(store, slot);
-        return NULL;
-    }
-    store_keep(store);
-    self->state = state;
-    self->store_object = Py_NewRef(store_object);
-    self->store = store;
-    self->slot = slot;
-    self->forks = thread_forks();
-    return (PyObject *)self;
+    return (PyObject *)seat_new(type, module_state_of(module), store_object);
 }
 
 /* Gives the slot back with its waiters; if the lock is held, whoever looks for dead
  * processes does so later. */
 static void hub_end(struct hub *self)
 {
-    struct store *store = self->store;
+    struct store *store = self->seat.store;
     if (store == NULL)
         return;
     bool own = usable(self);
-    self->store = NULL;
-    if (self->bell != NULL)
-        own ? bell_close(self->bell) : bell_forget(self->bell);
-    self->bell = NULL;
-    if (own && lock_try(store, self->slot) == STM_OK) {
-        wait_forget(store, self->slot);
+    self->seat.store = NULL;
+    seat_end_bell(&self->seat);
+    if (own && lock_try(store, self->seat.slot) == STM_OK) {
+        wait_forget(store, self->seat.slot);
         lock_release(store);
-        slot_release(store, self->slot);
+        slot_release(store, self->seat.slot);
     } else if (own) {
-        slot_abandon(self->slot);
+        slot_abandon(self->seat.slot);
     }
     PyMem_RawFree(self->dropped);
     self->dropped = NULL;
@@ -233,11 +216,8 @@ static void hub_end(struct hub *self)
 
 static void hub_dealloc(struct hub *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
     hub_end(self);
-    Py_XDECREF(self->store_object);
-    type->tp_free(self);
-    Py_DECREF(type);
+    seat_free(&self->seat);
 }
 
 static PyObject *hub_close(struct hub *self, PyObject *unused)
@@ -252,9 +232,7 @@ static PyObject *hub_fileno(struct hub *self, PyObject *unused)
     (void)unused;
     if (check_usable(self) < 0)
         return NULL;
-    if (self->bell == NULL && bell_open(self->store, self->slot, NULL, &self->bell) != STM_OK)
-        return PyErr_SetFromErrno(PyExc_OSError);
-    return PyLong_FromLong(bell_file(self->bell));
+    return seat_file(&self->seat, NULL);
 }
 
 /* The block of a call with its two endings: a result, or a waiter. */
@@ -262,14 +240,13 @@ static PyObject *run(struct hub *self, PyObject *args, bool observes, PyObject *
 {
     PyObject *options, *function, *arguments;
     *interest = NULL;
-    if (check_usable(self) < 0 ||
-        !PyArg_ParseTuple(args, "O!OO!", self->state->atomic_type, &options, &function,
-                          &PyTuple_Type, &arguments))
+    if (check_usable(self) < 0 || !PyArg_ParseTuple(args, "O!OO!", self->seat.state->atomic_type,
+                                                    &options, &function, &PyTuple_Type, &arguments))
         return NULL;
     region_ref waiter = 0;
     drain(self, false);
-    PyObject *result = call_on_hub((struct atomic *)options, self, observes, function, arguments,
-                                   &waiter);
+    PyObject *result =
+        call_on_hub((struct atomic *)options, self, observes, function, arguments, &waiter);
     if (waiter != 0)
         *interest = new_interest(self, waiter);
     if (waiter != 0 && *interest == NULL)
@@ -302,7 +279,8 @@ static PyObject *hub_token(struct hub *self, void *unused)
     (void)unused;
     if (check_usable(self) < 0)
         return NULL;
-    return Py_BuildValue("II", slot_number(self->store, self->slot), self->slot->generation);
+    return Py_BuildValue("II", slot_number(self->seat.store, self->seat.slot),
+                         self->seat.slot->generation);
 }
 
 static PyObject *hub_lives(struct hub *self, PyObject *token)
@@ -313,7 +291,7 @@ static PyObject *hub_lives(struct hub *self, PyObject *token)
         return NULL;
     if (number >= REGION_SLOTS)
         Py_RETURN_FALSE;
-    const struct slot *slot = &store_slots(self->store)[number];
+    const struct slot *slot = &store_slots(self->seat.store)[number];
     /* Read in this order: a slot that is claimed anew has a new generation after its owner. */
     bool owned = load_acquire(&slot->owner) != 0 && !slot_dead(slot); /* Pairs with try_claim. */
     return PyBool_FromLong(owned && slot->generation == generation);
@@ -338,7 +316,7 @@ static PyMethodDef hub_methods[] = {
 static PyObject *hub_closed(struct hub *self, void *unused)
 {
     (void)unused;
-    return PyBool_FromLong(!usable(self) || store_over(self->store));
+    return PyBool_FromLong(!usable(self) || store_over(self->seat.store));
 }
 
 static PyGetSetDef hub_getters[] = {

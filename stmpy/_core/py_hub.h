@@ -7,17 +7,11 @@
 #ifndef STMPY_PY_HUB_H
 #define STMPY_PY_HUB_H
 
-#include "py_thread.h"
+#include "py_seat.h"
 
 struct hub {
-    PyObject_HEAD
-    struct module_state *state; /* Borrowed from the type's module */
-    PyObject *store_object;     /* Owned: the Store */
-    struct store *store;        /* Owned: one handle that keeps it mapped; NULL: closed */
-    struct slot *slot;          /* Owned: used while attached, but for its wake word */
-    struct bell *bell;          /* Owned, or NULL until there is a loop to wake */
-    uint32_t forks;             /* Immutable: forks before it was made */
-    region_ref *dropped;        /* Owned: waiters that are to be taken back */
+    struct seat seat;
+    region_ref *dropped; /* Owned: waiters that are to be taken back */
     uint32_t dropped_count, dropped_room;
 };
 
