@@ -31,6 +31,13 @@ void sim_fail(const char *format, ...)
     _longjmp(main_context, 1);
 }
 
+void sim_stop(void)
+{
+    run.redundant = true;
+    run.current = NULL;
+    _longjmp(main_context, 1);
+}
+
 static void enter(void)
 {
     fibre_body(run.current->number);
@@ -94,12 +101,12 @@ void fibres_start(unsigned count, void (*body)(unsigned number))
 void fibres_run(void)
 {
     if (_setjmp(main_context) == 0)
-        go(&run.fibres[0]);
+        go(schedule_first());
 }
 
 bool sim_guard(void (*function)(void))
 {
-    if (run.failure == NULL && _setjmp(main_context) == 0)
+    if (run.failure == NULL && !run.redundant && _setjmp(main_context) == 0)
         function();
     return run.failure == NULL;
 }

@@ -1,11 +1,12 @@
 /* main.c - the command: sim [-s SCENARIO] [-n RUNS] [-b FIRST] [-r SEED] [-x BOUND]
- *                           [-p PLANT] [-l LIMIT]
+ *                           [-p PLANT] [-l LIMIT] [-a] [-t]
  *
  * By itself every scenario takes its share of RUNS random schedules.  -r replays one seed
- * of a scenario; -x runs all schedules with up to BOUND pre-emptions, at most LIMIT; -p
- * hunts for a planted bug, or with an empty name for all, in at most LIMIT schedules each.
+ * of a scenario; -x runs all schedules with up to BOUND pre-emptions, at most LIMIT, and
+ * with -a also those that are redundant, with -t those of the small scenarios; -p hunts for a planted bug, or with an empty name
+ * for all, in at most LIMIT schedules each, or with -x in all those of the small scenarios.
  */
-#include "sim.h"
+#include "depend.h"
 
 #include <signal.h>
 #include <time.h>
@@ -15,7 +16,7 @@ static struct {
     const char *scenario, *plant;
     uint64_t runs, seed, limit;
     int bound;
-    bool replay;
+    bool replay, small;
 } asked = {.runs = 100000, .limit = UINT64_MAX, .bound = -1};
 
 static double seconds(void)
@@ -49,7 +50,9 @@ static bool report(uint64_t seed, uint64_t runs)
     if (asked.bound < 0)
         printf("  again with: sim -s %s -r %llu\n", world_scenario()->name,
                (unsigned long long)seed);
-    search_shrink();
+    uint32_t count = run.event_count;
+    const struct event *events = asked.bound < 0 ? run.events : search_failed(&count);
+    shrink_print(events, count, asked.bound >= 0);
     return false;
 }
 
@@ -69,11 +72,11 @@ static bool run_random(const struct scenario *scenario, uint64_t runs)
 static bool run_all(const struct scenario *scenario)
 {
     double start = seconds();
-    uint64_t count = search_all((unsigned)asked.bound, asked.limit);
+    uint64_t redundant, count = search_all((unsigned)asked.bound, asked.limit, &redundant);
     if (run.failure != NULL)
         return report(0, count);
-    printf("%-14s %9llu schedules with up to %d pre-emptions%s, %.1f s\n", scenario->name,
-           (unsigned long long)count, asked.bound,
+    printf("%-14s %9llu schedules with up to %d pre-emptions, %llu redundant%s, %.1f s\n",
+           scenario->name, (unsigned long long)count, asked.bound, (unsigned long long)redundant,
            count >= asked.limit ? " (not all: the limit)" : "", seconds() - start);
     return true;
 }
@@ -88,7 +91,7 @@ static bool run_scenario(const struct scenario *scenario, uint64_t runs)
     if (asked.replay)
         fine = world_run_seed(asked.seed) || report(asked.seed, 1);
     else if (asked.bound >= 0)
-        fine = scenario->random || run_all(scenario);
+        fine = run_all(scenario);
     else
         fine = run_random(scenario, runs);
     world_close();
@@ -99,7 +102,7 @@ static bool run_scenario(const struct scenario *scenario, uint64_t runs)
 static void read_arguments(int count, char **arguments)
 {
     int option;
-    while ((option = getopt(count, arguments, "s:n:r:x:l:b:p:")) != -1) {
+    while ((option = getopt(count, arguments, "s:n:r:x:l:b:p:at")) != -1) {
         switch (option) {
         case 's':
             asked.scenario = optarg;
@@ -117,6 +120,12 @@ static void read_arguments(int count, char **arguments)
         case 'p':
             asked.plant = optarg;
             break;
+        case 'a':
+            depend_reduce(false);
+            break;
+        case 't':
+            asked.small = true;
+            break;
         case 'x':
             asked.bound = atoi(optarg);
             break;
@@ -129,17 +138,34 @@ static void read_arguments(int count, char **arguments)
     }
 }
 
+/* Whether a scenario that was not asked for by name takes part. */
+static bool takes_part(const struct scenario *scenario)
+{
+    if (asked.bound < 0)
+        return !scenario->small;
+    return !scenario->random && (scenario->small || !asked.small);
+}
+
+static unsigned parts(void)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < scenario_count; i++)
+        count += takes_part(&scenarios[i]);
+    return count;
+}
+
 int main(int count, char **arguments)
 {
     bool fine = true;
     read_arguments(count, arguments);
     catch_crashes();
     if (asked.plant != NULL)
-        return plants_hunt(asked.plant, asked.limit) ? 0 : 1;
+        return plants_hunt(asked.plant, asked.bound, asked.limit) ? 0 : 1;
     for (unsigned i = 0; i < scenario_count; i++) {
-        if (asked.scenario == NULL || strcmp(asked.scenario, scenarios[i].name) == 0)
-            fine &= run_scenario(&scenarios[i],
-                                 asked.scenario ? asked.runs : asked.runs / scenario_count);
+        const struct scenario *scenario = &scenarios[i];
+        if (asked.scenario != NULL ? strcmp(asked.scenario, scenario->name) == 0
+                                   : takes_part(scenario))
+            fine &= run_scenario(scenario, asked.scenario ? asked.runs : asked.runs / parts());
     }
     return fine ? 0 : 1;
 }

@@ -7,7 +7,7 @@
  *   arena_alloc and arena_free of the core are wrapped here: a map of the arena says which
  * block is live, freed memory is overwritten, and whoever touches it is caught.
  */
-#include "sim.h"
+#include "depend.h"
 
 enum stm_status core_arena_alloc(struct store *store, struct slot *slot, size_t bytes,
                                  region_ref *out);
@@ -116,6 +116,28 @@ bool memory_is_free(region_ref ref)
     return unit != UINT32_MAX && units[unit] == FREE_UNIT;
 }
 
+/* ---- what a death leaves ---------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t digest, const void *from, const void *to)
+{
+    const uint64_t *words = from;
+    for (; words < (const uint64_t *)to; words++)
+        digest = (digest ^ *words) * 0x9e3779b97f4a7c15u;
+    return digest;
+}
+
+/* The buckets of waiters and the newest cells are atomics, of which the accesses are known. */
+uint64_t memory_digest(const struct store *store)
+{
+    const struct region *region = store->region;
+    const uint8_t *start = (const uint8_t *)region;
+    uint64_t digest = mix(1, &region->index, start + offsetof(struct region, recent));
+    digest = mix(digest, &region->log, start + offsetof(struct region, sites));
+    for (uint32_t i = 0; i < FIBRES + 1; i++)
+        digest = mix(digest, &store_slots(store)[i], &store_slots(store)[i].stats);
+    return mix(digest, arena_start, arena_start + 16 * (size_t)high_unit);
+}
+
 /* ---- plain accesses ----------------------------------------------------------------------- */
 
 static uint64_t get(const void *address, size_t bytes)
@@ -130,52 +152,12 @@ static void set(void *address, size_t bytes, uint64_t value)
     memcpy(address, &value, bytes);
 }
 
-/* ---- which addresses matter ------------------------------------------------------------------- */
-
-#define SEEN 65536u
-static struct seen {
-    const void *address;
-    uint8_t fibres;
-    bool written;
-} seen[SEEN];
-static bool learning;
-
-void memory_learn(bool on)
-{
-    if (on)
-        memset(seen, 0, sizeof seen);
-    learning = on;
-}
-
-static struct seen *seen_at(const void *address)
-{
-    size_t place = ((uintptr_t)address >> 2) * 2654435761u % SEEN;
-    while (seen[place].address != NULL && seen[place].address != address)
-        place = (place + 1) % SEEN;
-    return &seen[place];
-}
-
-static void learn(const void *address, bool writes)
-{
-    if (!learning || run.current == NULL)
-        return;
-    struct seen *there = seen_at(address);
-    there->address = address;
-    there->fibres |= (uint8_t)(1u << run.current->number);
-    there->written |= writes;
-}
-
-bool memory_shared(const void *address)
-{
-    const struct seen *there = seen_at(address);
-    return there->written && (there->fibres & (there->fibres - 1)) != 0;
-}
-
 /* ---- store buffers -------------------------------------------------------------------------- */
 
 void memory_drain_one(struct fibre *fibre, unsigned place)
 {
     struct buffered *entry = &fibre->buffer[place];
+    depend_shown(fibre->number, entry);
     set(entry->address, entry->bytes, entry->value);
     fibre->buffered--;
     memmove(entry, entry + 1, (fibre->buffered - place) * sizeof *entry);
@@ -218,6 +200,12 @@ static void drain_address(struct fibre *fibre, const void *address)
 
 /* ---- the accesses of the core ----------------------------------------------------------------- */
 
+static void touch(const void *address, size_t bytes, enum depend_kind kind)
+{
+    if (run.current != NULL)
+        depend_access(run.current->number, address, bytes, kind);
+}
+
 static bool delaying;
 
 void sim_delay(bool on);
@@ -231,7 +219,7 @@ uint64_t sim_load(const void *address, size_t bytes, const char *where)
     struct fibre *self = run.current;
     schedule_step(address, where);
     check_live(address, where);
-    learn(address, false);
+    touch(address, bytes, DEPEND_READ);
     for (unsigned i = self != NULL ? self->buffered : 0; i > 0; i--) {
         if (self->buffer[i - 1].address == address)
             return self->buffer[i - 1].value;
@@ -239,21 +227,37 @@ uint64_t sim_load(const void *address, size_t bytes, const char *where)
     return get(address, bytes);
 }
 
+/* Whether a store goes to the buffer.  If it can't be delayed there is nothing in it. */
+static bool stays(const struct fibre *self, enum sim_order order)
+{
+    if (self == NULL || order == SIM_SEQ_CST)
+        return false;
+    return delaying || self->buffered > 0 || schedule_hold();
+}
+
+static void buffer_store(struct fibre *self, struct buffered store)
+{
+    store.held_from = delaying || self->buffered > 0 ? UINT32_MAX : depend_position();
+    if (self->buffered == BUFFER)
+        memory_drain_one(self, 0);
+    self->buffer[self->buffered++] = store;
+}
+
 void sim_put(void *address, size_t bytes, uint64_t value, enum sim_order order, const char *where)
 {
     struct fibre *self = run.current;
+    if (self != NULL)
+        self->stores = order != SIM_SEQ_CST;
     schedule_step(address, where);
     check_live(address, where);
-    learn(address, true);
-    if (self == NULL || !delaying || order == SIM_SEQ_CST) {
+    if (stays(self, order)) {
+        buffer_store(self, (struct buffered){address, value, (uint8_t)bytes,
+                                             order == SIM_RELEASE, UINT32_MAX});
+    } else {
         if (self != NULL)
             memory_drain_all(self);
         set(address, bytes, value);
-    } else {
-        if (self->buffered == BUFFER)
-            memory_drain_one(self, 0);
-        self->buffer[self->buffered++] =
-            (struct buffered){address, value, (uint8_t)bytes, order == SIM_RELEASE};
+        touch(address, bytes, order == SIM_SEQ_CST ? DEPEND_FENCE : DEPEND_WRITE);
     }
     if (address == (void *)&run.region->clock)
         oracle_clock(value);
@@ -264,9 +268,9 @@ static uint64_t begin_rmw(void *address, size_t bytes, const char *where)
 {
     schedule_step(address, where);
     check_live(address, where);
-    learn(address, true);
     if (run.current != NULL)
         memory_drain_all(run.current);
+    touch(address, bytes, DEPEND_FENCE);
     return get(address, bytes);
 }
 
@@ -306,7 +310,7 @@ void sim_bump(void *address, size_t bytes, uint64_t value)
 {
     check_live(address, "bump_relaxed");
     drain_address(run.current, address);
-    learn(address, true);
+    touch(address, bytes, DEPEND_WRITE);
     set(address, bytes, get(address, bytes) + value);
 }
 
@@ -352,6 +356,7 @@ enum stm_status arena_alloc(struct store *store, struct slot *slot, size_t bytes
             sim_fail("a block that is in use was allocated again");
     }
     drain_block(run.current, block, arena_rounded(bytes));
+    touch(block, arena_rounded(bytes), DEPEND_WRITE);
     memset(block, 0xa5, arena_rounded(bytes));
     mark(*out, bytes, class_code(bytes));
     return STM_OK;
@@ -363,6 +368,7 @@ void arena_free(struct store *store, struct slot *slot, region_ref ref, size_t b
         sim_fail("a block was freed that is not in use, or has another size");
     void *block = store_at(store, ref);
     drain_block(run.current, block, arena_rounded(bytes));
+    touch(block, arena_rounded(bytes), DEPEND_WRITE);
     mark(ref, bytes, FREE_UNIT);
     memset(block, 0xdd, arena_rounded(bytes));
     memory_enter_arena(true);

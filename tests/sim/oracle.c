@@ -4,7 +4,7 @@
  * own writes on top.  Strict serialisability: what a committed one read is also the map
  * just before its commit number; and no snapshot is older than the clock at its beginning.
  */
-#include "sim.h"
+#include "depend.h"
 
 #define COMMITS 256u
 #define READS 24u
@@ -96,6 +96,7 @@ void oracle_begin(unsigned fibre, struct txn *txn, const struct own *own)
     attempts[fibre].txn = txn;
     attempts[fibre].own = own;
     attempts[fibre].count = 0;
+    depend_access(fibre, (const void *)&run.region->clock, sizeof(uint64_t), DEPEND_READ);
     memcpy(&attempts[fibre].clock, (const void *)&run.region->clock, sizeof(uint64_t));
 }
 

@@ -16,6 +16,8 @@ static bool hunt(uint64_t limit, uint64_t *schedules)
     uint64_t from = 0;
     for (uint64_t turn = 100; *schedules < limit; from += turn, turn *= 2) {
         for (unsigned i = 0; i < scenario_count; i++) {
+            if (scenarios[i].small)
+                continue;
             if (!world_open(&scenarios[i]))
                 return true;
             for (uint64_t seed = from; seed < from + turn && *schedules < limit; seed++) {
@@ -29,7 +31,25 @@ static bool hunt(uint64_t limit, uint64_t *schedules)
     return false;
 }
 
-bool plants_hunt(const char *only, uint64_t limit)
+/* All schedules of the small scenarios with so many pre-emptions. */
+static bool hunt_all(unsigned bound, uint64_t limit, uint64_t *schedules)
+{
+    uint64_t redundant;
+    *schedules = 0;
+    for (unsigned i = 0; i < scenario_count; i++) {
+        if (!scenarios[i].small)
+            continue;
+        if (!world_open(&scenarios[i]))
+            return true;
+        *schedules += search_all(bound, limit, &redundant);
+        if (run.failure != NULL)
+            return true;
+        world_close();
+    }
+    return false;
+}
+
+bool plants_hunt(const char *only, int bound, uint64_t limit)
 {
     unsigned missed = 0;
     printf("%-22s %9s  %-12s %s\n", "planted bug", "schedules", "scenario", "found as");
@@ -38,7 +58,8 @@ bool plants_hunt(const char *only, uint64_t limit)
             continue;
         uint64_t schedules;
         planted = (enum plant)i;
-        bool found = hunt(limit, &schedules);
+        bool found = bound < 0 ? hunt(limit, &schedules)
+                               : hunt_all((unsigned)bound, limit, &schedules);
         missed += !found;
         printf("%-22s %9llu  %-12s %s\n", names[i], (unsigned long long)schedules,
                found ? world_scenario()->name : "-", found ? run.failure : "NOT FOUND");

@@ -1,6 +1,6 @@
 /* process.c - platform.h for the fibres: each is a process with one thread.
  */
-#include "sim.h"
+#include "depend.h"
 
 #define FIRST_PID 100u
 #define MAIN_PID 1u
@@ -19,9 +19,11 @@ enum platform_wait platform_futex_wait(shared_u32 *word, uint32_t expected, uint
         run.now_ns += timeout_ns;
         return word_value(word) == expected ? PLATFORM_TIMED_OUT : PLATFORM_WOKEN;
     }
-    memory_drain_all(self);
     schedule_step(word, "platform_futex_wait");
-    if (word_value(word) != expected)
+    memory_drain_all(self);
+    bool sleeps = word_value(word) == expected;
+    depend_access(self->number, word, sizeof *word, DEPEND_FENCE);
+    if (!sleeps)
         return PLATFORM_WOKEN;
     self->word = word;
     self->asleep_since = ++run.sleeps;
@@ -45,8 +47,9 @@ static struct fibre *first_sleeper(const void *word)
 void platform_futex_wake(shared_u32 *word, int count)
 {
     if (run.current != NULL) {
-        memory_drain_all(run.current);
         schedule_step(word, "platform_futex_wake");
+        memory_drain_all(run.current);
+        depend_access(run.current->number, word, sizeof *word, DEPEND_FENCE);
     }
     for (struct fibre *fibre; count > 0 && (fibre = first_sleeper(word)) != NULL; count--) {
         fibre->state = FIBRE_READY;
@@ -82,6 +85,9 @@ bool platform_process_alive(uint32_t pid, uint32_t start)
         return true;
     if (pid < FIRST_PID || pid >= FIRST_PID + FIBRES)
         sim_fail("a process %u was asked for that never was", pid);
+    if (run.current != NULL)
+        depend_access(run.current->number, &run.fibres[pid - FIRST_PID].state,
+                      sizeof(enum fibre_state), DEPEND_READ);
     return (start == 0 || start == pid * 3) && run.fibres[pid - FIRST_PID].state != FIBRE_DEAD;
 }
 

@@ -1,11 +1,11 @@
 /* schedule.c - who runs next, who dies, what becomes visible.
  *
- * A run follows a seed or a script.  By seed: a random walk that changes fibres now and
+ * A run follows a seed or a script (script.c).  By seed: a random walk that changes fibres now and
  * then, or priorities that change at a few moments (PCT: Burckhardt, Kothari, Musuvathi
  * and Nagarakatte, 2010).  Whatever is decided against just going on is noted as an event,
  * so that any run can be repeated as a script, and a script made smaller.
  */
-#include "sim.h"
+#include "schedule.h"
 
 #define STEP_LIMIT 60000u
 #define TIMEOUT_LIMIT 400u
@@ -21,9 +21,6 @@ static struct {
     bool arena;              /* also within the arena */
     uint64_t kill_at[2], changes[4], full_at; /* steps, or NEVER */
     unsigned priority[FIBRES], lowest;
-    const struct event *script;
-    uint32_t script_length;
-    bool points;
 } plan;
 
 static uint64_t typical_steps, typical_allocations;
@@ -66,9 +63,11 @@ void schedule_seed(uint64_t seed, unsigned fibres, const struct options *options
         plan.priority[i] = (unsigned)below(1000) + 1000;
     plan.lowest = 999;
     sim_delay(plan.options.delay);
+    depend_reset(false);
 }
 
-void schedule_script(const struct event *events, uint32_t count, bool points)
+void schedule_script(const struct event *events, const struct step *steps, uint32_t count,
+                     bool points)
 {
     struct options options = plan.options;
     bool in_order = plan.in_order;
@@ -78,10 +77,9 @@ void schedule_script(const struct event *events, uint32_t count, bool points)
     plan.in_order = in_order;
     plan.arena = !points || options.arena;
     plan.kill_at[0] = plan.kill_at[1] = plan.full_at = NEVER;
-    plan.script = events;
-    plan.script_length = count;
-    plan.points = points;
     sim_delay(options.delay && !points);
+    depend_reset(points);
+    script_begin(events, steps, count, points, in_order);
 }
 
 void schedule_learn(uint64_t steps, uint64_t allocations)
@@ -104,12 +102,13 @@ static void note(enum event_kind kind, uint32_t argument)
                                                    argument, self->where};
 }
 
-static void kill_one(struct fibre *victim)
+void schedule_kill(struct fibre *victim)
 {
     if (victim->state != FIBRE_READY && victim->state != FIBRE_WAITING)
         return;
     note(EVENT_KILL, victim->number);
     run.deaths++;
+    depend_access(victim->number, &victim->state, sizeof victim->state, DEPEND_WRITE);
     memory_drain_all(victim); /* the kernel's interrupt empties the store buffer */
     if (victim == run.current)
         fibre_block(FIBRE_DEAD);
@@ -117,7 +116,7 @@ static void kill_one(struct fibre *victim)
         victim->state = FIBRE_DEAD;
 }
 
-static void time_out(struct fibre *fibre)
+void schedule_time_out(struct fibre *fibre)
 {
     if (++run.timeouts > TIMEOUT_LIMIT)
         sim_fail("stuck: %s in vain, again and again", fibre->where);
@@ -127,7 +126,7 @@ static void time_out(struct fibre *fibre)
         run.now_ns = fibre->deadline_ns;
 }
 
-static unsigned ready_set(void)
+unsigned schedule_ready(void)
 {
     unsigned set = 0;
     for (unsigned i = 0; i < run.count; i++) {
@@ -137,7 +136,7 @@ static unsigned ready_set(void)
     return set;
 }
 
-static struct fibre *pick(unsigned set, uint64_t nth)
+struct fibre *schedule_pick(unsigned set, uint64_t nth)
 {
     for (unsigned i = 0;; i = (i + 1) % run.count) {
         if (set >> i & 1 && nth-- == 0)
@@ -146,7 +145,7 @@ static struct fibre *pick(unsigned set, uint64_t nth)
 }
 
 /* Nobody is ready: time passes, if that is not how a lost wake-up would be hidden. */
-static bool pass_time(void)
+bool schedule_pass_time(void)
 {
     struct fibre *first = NULL;
     for (unsigned i = 0; i < run.count; i++) {
@@ -159,7 +158,7 @@ static bool pass_time(void)
         return false;
     if (run.deaths == 0)
         sim_fail("every thread sleeps, one in %s: a wake-up was lost", first->where);
-    time_out(first);
+    schedule_time_out(first);
     return true;
 }
 
@@ -184,7 +183,7 @@ static void time_out_some(void)
     for (unsigned i = 0; i < run.count; i++) {
         if (run.fibres[i].state == FIBRE_WAITING && below(100) == 0) {
             note(EVENT_TIMEOUT, i);
-            time_out(&run.fibres[i]);
+            schedule_time_out(&run.fibres[i]);
         }
     }
 }
@@ -211,71 +210,33 @@ static struct fibre *choose(unsigned set, bool forced)
     }
     if (!forced && below(plan.stickiness) != 0)
         return run.current;
-    return pick(set, below((uint64_t)__builtin_popcount(set)));
+    return schedule_pick(set, below((uint64_t)__builtin_popcount(set)));
 }
 
-/* ---- by script ------------------------------------------------------------------------------------ */
-
-static bool due(const struct event *event)
+struct fibre *schedule_first(void)
 {
-    return event->fibre == run.current->number && event->step == run.current->steps;
+    return plan.strategy == STRATEGY_SCRIPT ? script_first() : &run.fibres[0];
 }
 
-/* Does what the script says for this step; returns whom it switches to, if it does. */
-static struct fibre *follow(unsigned *set)
+bool schedule_hold(void)
 {
-    struct fibre *next = NULL;
-    for (uint32_t i = 0; i < plan.script_length; i++) {
-        const struct event *event = &plan.script[i];
-        if (!due(event))
-            continue;
-        struct fibre *other = &run.fibres[event->argument & 0xff];
-        if (event->kind == EVENT_SWITCH && *set >> event->argument & 1)
-            next = other;
-        if (event->kind == EVENT_KILL && run.current->state == FIBRE_READY) {
-            kill_one(other);
-            *set = ready_set();
-        }
-        if (event->kind == EVENT_TIMEOUT && other->state == FIBRE_WAITING) {
-            time_out(other);
-            *set = ready_set();
-        }
-        if (event->kind == EVENT_DRAIN) {
-            struct fibre *drained = &run.fibres[event->argument >> 8];
-            unsigned place = event->argument & 0xff;
-            if (place < drained->buffered && memory_can_drain(drained, place, plan.in_order))
-                memory_drain_one(drained, place);
-        }
-    }
-    return next;
-}
-
-static void note_point(unsigned set, bool forced)
-{
-    if (plan.points && run.point_count < POINTS && (set & (set - 1)) != 0)
-        run.points[run.point_count++] =
-            (struct point){run.current->number, (uint32_t)run.current->steps, set, forced};
+    return plan.strategy == STRATEGY_SCRIPT && script_says(EVENT_HOLD);
 }
 
 /* ---- the two kinds of decision ------------------------------------------------------------------- */
 
 struct fibre *schedule_next(bool forced)
 {
-    unsigned set = ready_set();
     if (plan.strategy == STRATEGY_SCRIPT) {
-        struct fibre *next = follow(&set);
-        if (set == 0 && !pass_time())
-            return NULL;
-        if (set == 0)
-            set = ready_set();
-        if (next == NULL)
-            next = forced ? pick(set, 0) : run.current;
-        return next;
+        if (forced)
+            script_point(POINT_FORCED);
+        return script_next(forced);
     }
-    if (set == 0 && !pass_time())
+    unsigned set = schedule_ready();
+    if (set == 0 && !schedule_pass_time())
         return NULL;
     if (set == 0)
-        set = ready_set();
+        set = schedule_ready();
     struct fibre *next = choose(set, forced);
     if (next != run.current)
         note(EVENT_SWITCH, next->number);
@@ -294,13 +255,16 @@ void schedule_step(const void *address, const char *where)
     if (self->in_arena && !plan.arena)
         return;
     if (plan.strategy == STRATEGY_SCRIPT) {
-        if (plan.points && memory_shared(address))
-            note_point(ready_set(), false);
+        if (depend_shared(address))
+            script_point(POINT_FREE);
+        self->stores = false;
         fibre_switch(schedule_next(false));
+        if (script_says(EVENT_KILL_LATE))
+            schedule_kill(self);
         return;
     }
     if (run.steps == plan.kill_at[0] || run.steps == plan.kill_at[1])
-        kill_one(&run.fibres[below(run.count)]);
+        schedule_kill(&run.fibres[below(run.count)]);
     if (plan.options.delay)
         drain_some();
     if (plan.options.timeouts)
@@ -324,9 +288,12 @@ void schedule_pause(const char *where)
 bool schedule_full(void)
 {
     bool full = run.allocations++ == plan.full_at;
-    for (uint32_t i = 0; i < plan.script_length; i++)
-        full |= plan.script[i].kind == EVENT_FULL && due(&plan.script[i]);
-    if (full && plan.strategy != STRATEGY_SCRIPT)
+    if (plan.strategy == STRATEGY_SCRIPT) {
+        if (plan.options.full)
+            script_point(POINT_ALLOC);
+        return script_says(EVENT_FULL);
+    }
+    if (full)
         note(EVENT_FULL, 0);
     return full;
 }

@@ -2,14 +2,15 @@
  *
  *     fibre.c      logical threads and how one gives way to another
  *     memory.c     shared accesses: store buffers, and which blocks of the arena are live
- *     schedule.c   who runs next, who dies, what becomes visible: by seed or by script
+ *     schedule.c   who runs next, who dies, what becomes visible;  script.c  by script
  *     process.c    futexes, time and processes as the core sees them
  *     oracle.c     the sequential map, and what each attempt must have seen
  *     block.c      runs the blocks of a scenario against the core
  *     blind.c      and those of their steps that write without reading
  *     follow.c     those who read the log of commits
  *     world.c      a region before and during one schedule;  check.c  and after it
- *     search.c     all schedules up to a bound; making a failing one small
+ *     search.c     all schedules up to a bound;  depend.c  those worth running
+ *     shrink.c     making a failing one small, and printing it
  *     plants.c     bugs that must be found
  *     scenarios.c  the table of scenarios;  main.c  the command
  */
@@ -41,6 +42,7 @@ struct buffered {
     uint64_t value;
     uint8_t bytes;
     bool release;
+    uint32_t held_from; /* by script, since this access of the run; UINT32_MAX: it is not */
 };
 
 /* One logical thread, and the process it is alone in. */
@@ -48,6 +50,7 @@ struct fibre {
     enum fibre_state state;
     unsigned number;
     bool in_arena;           /* within arena.c, which looks at free blocks by right */
+    bool stores;             /* its next access is a store that may become visible late */
     uint64_t steps;          /* of this fibre, over all of the run */
     const char *where;       /* function of its next access */
     const void *word;        /* futex word it sleeps on */
@@ -61,7 +64,16 @@ struct fibre {
 /* ---- one run ------------------------------------------------------------------------------ */
 
 /* What differs from "go on with the fibre that runs". */
-enum event_kind { EVENT_SWITCH, EVENT_KILL, EVENT_DRAIN, EVENT_TIMEOUT, EVENT_FULL };
+enum event_kind {
+    EVENT_SWITCH,
+    EVENT_KILL,
+    EVENT_DRAIN,
+    EVENT_TIMEOUT,
+    EVENT_FULL,
+    EVENT_HOLD,     /* its store stays in the buffer */
+    EVENT_EMPTY,    /* so many stores of a buffer become visible */
+    EVENT_KILL_LATE /* it dies when it would go on after a switch */
+};
 
 struct event {
     uint32_t fibre, step; /* when this fibre comes to this step of its own */
@@ -73,10 +85,25 @@ struct event {
 #define EVENTS 8192u
 #define POINTS 8192u
 
-/* A step of a scripted run at which another fibre could have gone on. */
+/* A step of a scripted run at which something else could have happened. */
+enum point_kind {
+    POINT_FREE,   /* another fibre could have gone on */
+    POINT_FORCED, /* one must, as the fibre itself can't */
+    POINT_ALLOC   /* the store could be full */
+};
 struct point {
-    uint32_t fibre, step, ready; /* `ready` is a set of fibres */
-    bool forced;                 /* the fibre could not go on itself */
+    uint32_t fibre, step;
+    uint32_t ready, asleep;   /* sets of fibres */
+    uint32_t at;              /* accesses of the run before it */
+    uint64_t digest;          /* of what a death would leave; 0: not asked for */
+    enum point_kind kind;
+    bool stores;              /* the step is a store that may become visible late */
+    const char *where;
+    struct held {             /* what is still to become visible: so many stores, */
+        uint32_t stores;
+        uint32_t from;        /* of which the first is held since this access of the run */
+        const void *address;
+    } held[FIBRES];
 };
 
 struct run {
@@ -88,6 +115,8 @@ struct run {
     unsigned deaths;
     bool done;
     const char *failure;   /* NULL: none */
+    bool redundant;        /* broken off: another run does the same */
+    bool mortal;           /* points are to have a digest, for deaths */
     char message[512];
     struct event events[EVENTS];
     uint32_t event_count;
@@ -98,10 +127,14 @@ struct run {
 
 extern struct run run;
 
+struct step; /* depend.h */
+
 /* Ends the run as failed. */
 void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 void fibres_start(unsigned count, void (*body)(unsigned number));
+/* Ends the run, which another one stands for. */
+void sim_stop(void) __attribute__((noreturn));
 /* Runs fibres until all are done or dead, or the run fails. */
 void fibres_run(void);
 /* Calls the function; false if it, or the run before, failed. */
@@ -119,6 +152,8 @@ void memory_keep(void);
 void memory_reset(void);
 void memory_drain_all(struct fibre *fibre);
 void memory_drain_one(struct fibre *fibre, unsigned place);
+/* Of all that a death of the running fibre would leave to others. */
+uint64_t memory_digest(const struct store *store);
 bool memory_can_drain(const struct fibre *fibre, unsigned place, bool in_order);
 bool memory_is_block(region_ref ref, size_t bytes);
 uint64_t memory_live_bytes(void);
@@ -126,9 +161,6 @@ uint64_t memory_live_blocks(void);
 bool memory_is_free(region_ref ref);
 /* From here on, or no longer, free blocks are looked at by right. */
 void memory_enter_arena(bool inside);
-/* While learning, who uses which address is noted; whether two do, and one writes to it. */
-void memory_learn(bool learning);
-bool memory_shared(const void *address);
 
 /* ---- schedule ------------------------------------------------------------------------------ */
 
@@ -143,7 +175,13 @@ struct options {
 };
 
 void schedule_seed(uint64_t seed, unsigned fibres, const struct options *options);
-void schedule_script(const struct event *events, uint32_t count, bool points);
+/* `points`: notes them; the steps are those of the events, for depend.c. */
+void schedule_script(const struct event *events, const struct step *steps, uint32_t count,
+                     bool points);
+/* Who begins. */
+struct fibre *schedule_first(void);
+/* Whether the script holds the store of this step back. */
+bool schedule_hold(void);
 /* Called before each shared access of a fibre. */
 void schedule_step(const void *address, const char *where);
 void schedule_pause(const char *where);
@@ -206,6 +244,7 @@ struct scenario {
     struct options options;
     unsigned fibres;
     bool random;              /* blocks are drawn */
+    bool small;               /* for a search through all schedules alone */
     bool claims;              /* fibres claim and release their slots themselves */
     struct block blocks[FIBRES][BLOCKS];
 };
@@ -217,7 +256,8 @@ bool world_open(const struct scenario *scenario);
 void world_close(void);
 /* One run; false if it failed.  Everything about it follows from the seed. */
 bool world_run_seed(uint64_t seed);
-bool world_run_script(const struct event *events, uint32_t count, bool points);
+bool world_run_script(const struct event *events, const struct step *steps, uint32_t count,
+                      bool points);
 const struct scenario *world_scenario(void);
 /* After a run, in the main program. */
 void check_world(struct store *store);
@@ -287,14 +327,16 @@ uint64_t oracle_clock_now(void);
 
 /* ---- search ---------------------------------------------------------------------------------- */
 
-/* All schedules of the open scenario with up to `bound` pre-emptions; how many they were.
- * Stops at a failure. */
-uint64_t search_all(unsigned bound, uint64_t limit);
-/* Makes the last run, which failed, as small as it can, and prints it. */
-void search_shrink(void);
-void search_print(const struct event *events, uint32_t count);
+/* All schedules of the open scenario with up to `bound` pre-emptions; how many they were,
+ * and how many of these were redundant.  Stops at a failure. */
+uint64_t search_all(unsigned bound, uint64_t limit, uint64_t *redundant);
+/* The schedule at which it stopped. */
+const struct event *search_failed(uint32_t *count);
+/* Makes a schedule that fails, one of search_all or not, as small as it can, and prints it. */
+void shrink_print(const struct event *events, uint32_t count, bool searched);
 
-/* Hunts for every planted bug, or for one; false if one is not found within the limit. */
-bool plants_hunt(const char *only, uint64_t limit);
+/* Hunts for every planted bug, or for one, by chance or through all schedules with up to so
+ * many pre-emptions; false if one is not found within the limit. */
+bool plants_hunt(const char *only, int bound, uint64_t limit);
 
 #endif

@@ -129,6 +129,7 @@ static void reset(void)
     run.steps = run.sleeps = run.now_ns = run.timeouts = run.allocations = 0;
     run.deaths = run.event_count = run.point_count = 0;
     run.failure = NULL;
+    run.redundant = false;
     run.current = NULL;
     oracle_reset(kept.contents);
     follow_reset();
@@ -244,11 +245,12 @@ bool world_open(const struct scenario *which)
 }
 
 /* The blocks are those of the last run by seed. */
-bool world_run_script(const struct event *events, uint32_t count, bool points)
+bool world_run_script(const struct event *events, const struct step *steps, uint32_t count,
+                      bool points)
 {
     reset();
     if (!scenario->random)
         prepare_blocks(0);
-    schedule_script(events, count, points);
+    schedule_script(events, steps, count, points);
     return finish_run();
 }
