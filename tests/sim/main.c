@@ -143,7 +143,7 @@ static bool takes_part(const struct scenario *scenario)
 {
     if (asked.bound < 0)
         return !scenario->small;
-    return !scenario->random && (scenario->small || !asked.small);
+    return !scenario->random && scenario->small == asked.small;
 }
 
 static unsigned parts(void)
