@@ -46,8 +46,8 @@ sanitize:  ## the tests of the core under ThreadSanitizer, then AddressSanitizer
 	@.ci/sanitize thread
 	@.ci/sanitize address
 
-fuzz:  ## feed the codec damaged bytes under AddressSanitizer (ARGS="seconds seed")
-	@.ci/sanitize address -m tests.fuzz_codec $(ARGS)
+fuzz:  ## damaged bytes, and blocks against an oracle, under libFuzzer (ARGS="seconds seed")
+	@.ci/fuzz $(ARGS)
 
 clean:  ## remove what was built and every environment
 	rm -rf build dist .venv*

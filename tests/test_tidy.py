@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -111,11 +112,10 @@ def fields(text: str) -> tuple[set[str], set[str]]:
     return set(re.findall(shared, code)), plain
 
 
-HEADERS = "".join(
-    path.read_text()
-    for folder in ("stmpy/_core", "tests/c", "tests/sim")
-    for path in (ROOT / folder).glob("*.h")
-)
+@cache
+def fields_of_headers() -> tuple[set[str], set[str]]:
+    folders = ("stmpy/_core", "tests/c", "tests/sim")
+    return fields("".join(path.read_text() for f in folders for path in (ROOT / f).glob("*.h")))
 
 
 def shared_fields_go_through_platform_h(name: str, text: str) -> Iterator[Finding]:
@@ -123,8 +123,11 @@ def shared_fields_go_through_platform_h(name: str, text: str) -> Iterator[Findin
 
     A name that is also declared as a plain field somewhere cannot be told apart, and is left out.
     """
-    shared, plain = fields(HEADERS + text)
-    if is_c(name) and shared - plain:
+    if not is_c(name):
+        return
+    (shared, plain), (more_shared, more_plain) = fields_of_headers(), fields(text)
+    shared, plain = shared | more_shared, plain | more_plain
+    if shared - plain:
         step = r"(?:\([^()]*\)|\[[^\]]*\]|->\w+|\.\w+)*"
         bare = rf"(?<![&\w>.])\w+{step}(?:->|\.)(?:{'|'.join(sorted(shared - plain))})\b"
         yield from matches(bare, without_comments(text), "{}: take it by address, with an order")

@@ -1,6 +1,7 @@
 /* py_keeper_load.c - a store on disk becomes one in memory.
  *
- * What comes from disk is not trusted: a row goes in only if its checksum is right.
+ * What comes from disk is not trusted: a row goes in only if its checksum is right, and if
+ * it is one that the core could have written.
  */
 #include "durable.h"
 #include "lock.h"
@@ -68,6 +69,15 @@ static uint32_t big_endian(const uint8_t *bytes)
 #define VARIABLE_BYTES 4 /* at the beginning of a key: the variable's number */
 #define CHECK_BYTES 4  /* at the beginning of a value: the checksum; then come the flags */
 
+/* Whether a commit could have written it: a checksum that is right says only that somebody
+ * has made it. */
+static bool possible_row(Py_ssize_t key_length, Py_ssize_t length, uint8_t flags)
+{
+    return key_length > VARIABLE_BYTES && key_length <= VARIABLE_BYTES + (Py_ssize_t)CODEC_KEY_MAX &&
+           length <= CHECK_BYTES + 1 + (Py_ssize_t)CODEC_VALUE_MAX &&
+           (flags & ~(unsigned)VERSION_MUTABLE) == 0;
+}
+
 /* One row as it lies on disk: 1, or 0 if it is not what was written. */
 static int load_stored_row(struct keeper *self, PyObject *refs, PyObject *row,
                            uint64_t *sum, enum stm_status *status)
@@ -77,7 +87,7 @@ static int load_stored_row(struct keeper *self, PyObject *refs, PyObject *row,
     if (!PyArg_ParseTuple(row, "y#y#", &key_text, &key_length, &value_text, &length))
         return -1;
     const uint8_t *key = (const uint8_t *)key_text, *value = (const uint8_t *)value_text;
-    if (key_length < VARIABLE_BYTES || length <= CHECK_BYTES)
+    if (length <= CHECK_BYTES || !possible_row(key_length, length, value[CHECK_BYTES]))
         return 0;
     uint32_t number = big_endian(key), check = big_endian(value);
     uint32_t crc = group_crc(group_crc(0, key, (size_t)key_length), value + CHECK_BYTES,

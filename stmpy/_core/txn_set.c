@@ -124,9 +124,10 @@ static bool reserve_entry(struct txn *txn, uint32_t key_length)
             return false;
         txn->entries = entries;
     }
-    if (txn->keys_room - txn->keys_length < key_length) {
+    /* Also without a key, which an entry of a structure is: then there is an address at least. */
+    if (txn->keys_room - txn->keys_length <= key_length) {
         uint8_t *keys =
-            grow(txn->keys, &txn->keys_room, (uint64_t)txn->keys_length + key_length, 1);
+            grow(txn->keys, &txn->keys_room, (uint64_t)txn->keys_length + key_length + 1, 1);
         if (keys == NULL)
             return false;
         txn->keys = keys;

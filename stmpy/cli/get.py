@@ -8,10 +8,11 @@ import argparse
 from stmpy.cli._disk import add_path, number_of, on_disk
 from stmpy.cli._shared import FINE
 from stmpy.durable import cbor
+from stmpy.durable.format import TREF
 from stmpy.durable.launch import resolve
 from stmpy.durable.reader import reading
 from stmpy.durable.spelling import key_from_words, to_json
-from stmpy.durable.writer import REF_KEY, TREF
+from stmpy.durable.writer import REF_KEY
 from stmpy.errors import StmError
 
 __all__ = ["add_arguments", "run"]

@@ -7,9 +7,10 @@ import argparse
 
 from stmpy.cli._disk import add_path, on_disk
 from stmpy.cli._shared import FINE
+from stmpy.durable.format import BARE, TREF, TVAR
 from stmpy.durable.launch import resolve
 from stmpy.durable.spelling import from_json, key_from_words
-from stmpy.durable.writer import BARE, TREF, TVAR, writing
+from stmpy.durable.writer import writing
 
 __all__ = ["add_arguments", "run"]
 

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterator
 
 from stmpy.durable import cbor, files, format, spelling
-from stmpy.durable.backend import TABLES
+from stmpy.durable.backend import TABLES, Backend
 from stmpy.durable.backup import in_process
 from stmpy.durable.format import Damaged, Meta
 from stmpy.durable.pages import check_header
@@ -98,7 +98,7 @@ def findings(path: str) -> Iterator[str]:
         except Damaged as error:
             yield str(error)
         reader = Reader(path)
-        yield from _of_tables(reader)
+        yield from of_tables(reader)
         yield from _of_pages(reader)
     except (Damaged, StmError) as error:
         yield str(error)
@@ -124,7 +124,8 @@ def _of_pages(reader: Reader) -> Iterator[str]:
         os.close(file)
 
 
-def _of_tables(reader: Reader) -> Iterator[str]:
+def of_tables(reader: Backend) -> Iterator[str]:
+    """What is damaged in the rows themselves."""
     meta = None
     value = reader.get("meta", format.META_KEY)
     try:
@@ -137,12 +138,14 @@ def _of_tables(reader: Reader) -> Iterator[str]:
         if key != format.META_KEY:
             yield f"meta: a row {key.hex()} that nobody writes"
     names: dict[int, str] = {}
-    for key, value in reader.scan("names"):
+    for number, (key, value) in enumerate(reader.scan("names"), 1):
         try:
-            _, name = format.decode_checked("names", key, value)
-            names[int.from_bytes(key, "big")] = name.decode()
-        except (Damaged, UnicodeDecodeError) as error:
-            yield f"names: variable {int.from_bytes(key, 'big')}: {error}"
+            name, _ = format.decode_name(number, key, value)
+            if name in names.values():
+                yield f"names: there are two variables {name}"
+            names[number] = name
+        except Damaged as error:
+            yield str(error)
     yield from _of_data(reader, names, meta)
     last = 0
     for key, value in reader.scan("log"):
@@ -155,7 +158,7 @@ def _of_tables(reader: Reader) -> Iterator[str]:
         yield f"log: ends with commit {last}, before commit {meta.applied}, which is applied"
 
 
-def _of_data(reader: Reader, names: dict[int, str], meta: Meta | None) -> Iterator[str]:
+def _of_data(reader: Backend, names: dict[int, str], meta: Meta | None) -> Iterator[str]:
     rows = total = 0
     previous = b""
     for key, value in reader.scan("data"):
@@ -169,9 +172,9 @@ def _of_data(reader: Reader, names: dict[int, str], meta: Meta | None) -> Iterat
         if number not in names:
             yield f"data: key {key.hex()} of variable {number}, which has no name"
         try:
-            format.decode_checked("data", key, value)
-        except Damaged:
-            yield f"data: the checksum of {_title(names, key)} is wrong"
+            format.decode_row(_title(names, key), key, value)
+        except Damaged as error:
+            yield str(error)
     if meta is not None and rows != meta.rows:
         yield f"data: {meta.rows} rows were written, and {rows} are there"
     elif meta is not None and total % (1 << 64) != meta.sum:

@@ -18,8 +18,9 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 from stmpy.durable import cbor, spelling
 from stmpy.durable.cbor import Map
+from stmpy.durable.format import BARE, TREF, TVAR
 from stmpy.durable.journal import Journal
-from stmpy.durable.writer import BARE, TREF, TVAR, Writer
+from stmpy.durable.writer import Writer
 from stmpy.errors import DecodeError, EncodeError
 
 _KINDS: Final = {"TVar": TVAR, "TRef": TREF, "TVar*": TVAR | BARE, "TRef*": TREF | BARE}

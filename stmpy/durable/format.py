@@ -9,11 +9,21 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from stmpy import _native
+from stmpy.durable.cbor import MOST_BYTES
+from stmpy.errors import DecodeError
 
 VERSION: Final = 1
 TOMBSTONE: Final = 1
 IN_PLACE: Final = 2
 META_KEY: Final = b"stmpy"
+
+TVAR: Final = 1
+TREF: Final = 2
+BARE: Final = 4
+KINDS: Final = (TVAR, TREF, TVAR | BARE, TREF | BARE)
+
+NAME_BYTES: Final = 255
+KEY_BYTES: Final = 480
 
 _RECORD = struct.Struct("<II")
 _BODY = struct.Struct("<QI")
@@ -71,11 +81,42 @@ def row_sum(value: bytes) -> int:
     return int.from_bytes(value[:4], "big")
 
 
-def decode_checked(table: str, key: bytes, value: bytes) -> tuple[int, bytes]:
+def decode_checked(table: str, title: str, key: bytes, value: bytes) -> tuple[int, bytes]:
     """The first byte (kind or flags) and the rest; raises Damaged."""
     if len(value) < 5 or row_sum(value) != crc32(value[4:], crc32(key)):
-        raise Damaged(f"{table}: the checksum of key {key.hex()} is wrong")
+        raise Damaged(f"{table}: the checksum of {title} is wrong")
     return value[4], value[5:]
+
+
+def decode_name(number: int, key: bytes, value: bytes) -> tuple[str, int]:
+    """A row of `names`: what the variable with this number is called, and its kind.
+
+    Numbers are given from 1 on without a gap. Raises Damaged.
+    """
+    kind, name = decode_checked("names", f"variable {number}", key, value)
+    if key != number_key(number):
+        raise Damaged(f"names: {key.hex()} is there instead of variable {number}")
+    if not 0 < len(name) <= NAME_BYTES or kind not in KINDS:
+        raise Damaged(f"names: variable {number} has {len(name)} bytes of name and kind {kind}")
+    try:
+        return name.decode(), kind
+    except UnicodeDecodeError:
+        raise Damaged(f"names: variable {number} has no readable name") from None
+
+
+def decode_row(title: str, key: bytes, value: bytes) -> tuple[int, bytes, int, bytes]:
+    """A row of `data`: number of the variable, key, flags and value; raises Damaged."""
+    flags, content = decode_checked("data", title, key, value)
+    number, inner = int.from_bytes(key[:4], "big"), key[4:]
+    if not _possible(flags, inner, content) or flags & TOMBSTONE:
+        raise Damaged(f"data: {title} is nothing that stmpy writes")
+    return number, inner, flags, content
+
+
+def _possible(flags: int, key: bytes, value: bytes) -> bool:
+    """Whether any commit could have written this."""
+    known = flags & ~(TOMBSTONE | IN_PLACE) == 0
+    return known and 0 < len(key) <= KEY_BYTES and len(value) <= MOST_BYTES
 
 
 def encode_meta(meta: Meta) -> bytes:
@@ -87,13 +128,20 @@ def decode_meta(value: bytes) -> Meta:
     """Raises Damaged, also for a newer format."""
     if len(value) < 4 or row_sum(value) != crc32(value[4:], crc32(META_KEY)):
         raise Damaged("meta: the checksum is wrong")
-    fields = _native.decode(value[4:])
-    if fields["format"] != VERSION:
-        raise Damaged(
-            f"the format is version {fields['format']}, and this stmpy reads version {VERSION}: "
-            "use the stmpy that wrote it, or a newer one"
-        )
-    return Meta(fields["applied"], fields["rows"], fields["sum"])
+    try:
+        fields = _native.decode(value[4:])
+    except DecodeError as error:
+        raise Damaged(f"meta: {error}") from None
+    match fields:
+        case {"format": int(version)} if version != VERSION:
+            raise Damaged(
+                f"the format is version {version}, and this stmpy reads version {VERSION}: "
+                "use the stmpy that wrote it, or a newer one"
+            )
+        case {"format": _, "applied": int(applied), "rows": int(rows), "sum": int(total)}:
+            if all(0 <= number < 1 << 64 for number in (applied, rows, total)):
+                return Meta(applied, rows, total)
+    raise Damaged("meta: it does not say what it must")
 
 
 def encode_record(record: Record) -> bytes:
@@ -141,6 +189,9 @@ def _decode_body(place: str, body: bytes) -> Record:
             name = body[at + _WRITE.size : name_end].decode()
             at = key_end + size
             writes.append(Write(kind, flags, name, body[name_end:key_end], body[key_end:at]))
+            named = 0 < name_size <= NAME_BYTES and kind in KINDS
+            if not (named and _possible(flags, *writes[-1][3:])):
+                raise Damaged(f"{place}: commit {ts} has what stmpy never writes")
     except (struct.error, UnicodeDecodeError) as error:
         raise Damaged(f"{place}: a record cannot be read: {error}") from None
     if at != len(body):

@@ -57,11 +57,11 @@ class Journal:
 
     def _read_names(self) -> None:
         for key, value in self._backend.scan("names"):
-            kind, name = format.decode_checked("names", key, value)
-            try:
-                self._name(int.from_bytes(key, "big"), name.decode(), kind)
-            except UnicodeDecodeError:
-                raise Damaged(f"names: variable {key.hex()} has no readable name") from None
+            number = len(self.names) + 1
+            name, kind = format.decode_name(number, key, value)
+            if name in self._numbers:
+                raise Damaged(f"names: there are two variables {name}")
+            self._name(number, name, kind)
 
     def _read_log(self) -> None:
         for key, group in self._backend.scan("log"):
@@ -73,11 +73,10 @@ class Journal:
 
     def check_row(self, key: bytes, value: bytes) -> Row:
         """A row of `stored`; raises Damaged if it is not what was written."""
-        flags, content = format.decode_checked("data", key, value)
-        number = int.from_bytes(key[:4], "big")
-        if number not in self.names:
+        row = Row(*format.decode_row(f"key {key.hex()}", key, value))
+        if row.number not in self.names:
             raise Damaged(f"data: key {key.hex()} of a variable that has no name")
-        return Row(number, key[4:], flags, content)
+        return row
 
     def check_sum(self, rows: int, total: int) -> None:
         """Raise Damaged unless so many rows with this sum of checksums were written."""

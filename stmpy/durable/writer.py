@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from stmpy.durable import cbor, files, format
-from stmpy.durable.format import Record, Write
+from stmpy.durable.format import BARE, KINDS, TREF, Record, Write
 from stmpy.durable.journal import Journal
 from stmpy.durable.pages import check_header
 from stmpy.durable.reader import explained
@@ -18,12 +18,8 @@ BLOCK_ROWS: Final = 1000
 BLOCK_BYTES: Final = 4 << 20
 """A block is full with so many rows, or when its keys and values have so many bytes."""
 
-TVAR: Final = 1
-TREF: Final = 2
-BARE: Final = 4
 REF_KEY: Final = b"\xf6"
 
-_NAME_BYTES = 255
 _APPLY_BYTES = 32 << 20
 
 
@@ -40,9 +36,9 @@ class Writer:
 
     def declare(self, name: str, kind: int) -> None:
         """Make a variable if it is missing; raises EncodeError if its name is one of another."""
-        if not 0 < len(name.encode()) <= _NAME_BYTES:
-            raise EncodeError(f"the name of a variable has 1 to {_NAME_BYTES} bytes")
-        if kind & ~BARE not in (TVAR, TREF):
+        if not 0 < len(name.encode()) <= format.NAME_BYTES:
+            raise EncodeError(f"the name of a variable has 1 to {format.NAME_BYTES} bytes")
+        if kind not in KINDS:
             raise DecodeError(f"{name}: kind {kind} is none of a variable")
         known = self._kinds.get(name)
         if known is None:

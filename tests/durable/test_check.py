@@ -117,7 +117,7 @@ def test_other_tables(path: Path) -> None:
     flip_row(path, "meta", format.META_KEY, -1)
     flip_row(path, "names", format.number_key(1), -1)
     found = check(str(path))
-    assert found[0] == "names: variable 1: names: the checksum of key 00000001 is wrong"
+    assert found[0] == "names: the checksum of variable 1 is wrong"
 
 
 def test_a_newer_format_is_refused(path: Path) -> None:
