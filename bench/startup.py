@@ -1,4 +1,7 @@
-"""What `import stmpy` costs: a program that starts, and a further interpreter of one that runs."""
+"""What `import stmpy` costs: a program that starts, and a further interpreter of one that runs.
+
+And how soon `stmpy stat --once` has printed the figures of another process.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,31 @@ def further_import() -> float:
         os.close(pipe)
 
 
+OBSERVED = """
+import sys, stmpy
+store = stmpy.open(max_bytes=1 << 20)
+store.TVar("t", {"n": 0})
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def looks(rounds: int) -> list[float]:
+    """Milliseconds from the start to the end of `stmpy stat --once`, of a process that is idle."""
+    command = [sys.executable, "-P", "-c", OBSERVED]
+    taken = []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        for _ in range(rounds + 1):  # the first one may compile
+            began = time.perf_counter()
+            words = ["-P", "-m", "stmpy", "stat", "--once", str(process.pid)]
+            subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
+            taken.append((time.perf_counter() - began) * 1e3)
+        process.communicate()
+    return taken[1:]
+
+
 def answer(effort: Effort) -> Answer:
     more, further = [], []
     with warnings.catch_warnings():
@@ -56,5 +84,6 @@ def answer(effort: Effort) -> Answer:
         rows=[
             limit_row("import stmpy, over a bare start", Spread.of(more), "ms", 30),
             limit_row("import stmpy in a further interpreter", Spread.of(further), "ms", 3),
+            limit_row("stmpy stat --once", Spread.of(looks(max(effort.rounds, 2))), "ms", 150),
         ]
     )

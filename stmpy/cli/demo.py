@@ -106,14 +106,16 @@ def show_result(terminal: Terminal, plain: PlainIndex, one: Pass, many: Pass) ->
     def row(title: str, text: str) -> None:
         terminal.line(f"  {title:12} {text}")
 
-    rates = [f"{n:,}, {n / many.seconds:,.0f} a second" for n in (many.commits, many.conflicts)]
+    def count(n: int) -> str:
+        return f"{n:,} in {many.seconds:.1f} s, {n / many.seconds:,.0f} a second"
+
     terminal.line()
     row("speed-up", terminal.bold(f"{one.seconds / many.seconds:.2f} ×"))
     row(
         "cores used", f"{one.cores:.2f} and {many.cores:.2f}" + (BUSY if starved(one, many) else "")
     )
-    row("commits", rates[0])
-    row("conflicts", f"{rates[1]}, each resolved by running the block again")
+    row("commits", count(many.commits))
+    row("conflicts", f"{count(many.conflicts)}, each resolved by running the block again")
     if many.hottest:
         row("hottest keys", " · ".join(f"{key} {count:,}" for key, count in many.hottest))
     top = best(plain.occurrences)[:5]

@@ -120,6 +120,26 @@ def long_and_losing(stats: Stats) -> Iterator[Advice]:
             )
 
 
+def loses_its_turn(stats: Stats) -> Iterator[Advice]:
+    """Few attempts are lost, but they took long: their threads could not run meanwhile."""
+    speed = rates(stats)
+    if not stats.conflicts or speed.conflict_share >= LOST_SHARE:
+        return
+    each = stats.wasted_ns / stats.conflicts
+    if speed.wasted_share < COST_SHARE or each < 100 * speed.p99_ns or not speed.p99_ns:
+        return
+    yield Advice(
+        "turns",
+        "Few attempts are lost, but those that are take long",
+        f"{number(stats.conflicts)} were, {percent(speed.conflict_share)} of all; each took"
+        f" {span(each)}, where 99 % of the blocks take less than {span(speed.p99_ns)}.",
+        "A thread that waits for the processor within a block, or for the GIL of its interpreter,"
+        " loses to those that run meanwhile. Run no more threads than there are processors, each in"
+        " an interpreter of its own: InterpreterPool.",
+        stats.wasted_ns,
+    )
+
+
 def looks_for_keys(stats: Stats) -> Iterator[Advice]:
     """A block that iterates, or asks for the length, loses to each insertion and deletion."""
     for block in stats.blocks:
@@ -231,17 +251,58 @@ def waits_for_ever(stats: Stats) -> Iterator[Advice]:
             )
 
 
+def disk_refuses(stats: Stats) -> Iterator[Advice]:
+    disk = stats.durability
+    if disk is None or disk.writable:
+        return
+    full = disk.state == "full"
+    yield Advice(
+        "disk",
+        f"Blocks that write are refused: the disk {'is full' if full else 'has failed'}",
+        f"{disk.path}: {disk.message}. {number(disk.lag)} commits are not on disk.",
+        "Make room there; writing goes on by itself then."
+        if full
+        else "Mend the disk and open the store again; reads go on meanwhile.",
+        round(stats.seconds * 1e9),
+    )
+
+
+def waits_for_disk(stats: Stats) -> Iterator[Advice]:
+    """More threads wait for the disk than work."""
+    disk = stats.durability
+    waiting = sum(1 for thread in stats.threads if thread.state == "waiting for disk")
+    if disk is None or not disk.groups or waiting <= stats.running:
+        return
+    took = span(1000 * disk.sync_micros.quantile(0.5))
+    yield Advice(
+        "sync",
+        "Blocks wait for the disk",
+        f"{waiting} of {len(stats.threads)} threads did when this was read. Half of the syncs take"
+        f" more than {took}, and half of them write more than"
+        f" {max(1, round(disk.group_sizes.quantile(0.5)))} commits together.",
+        "Blocks of several threads share a sync, so let more of them run at once, or do more in a"
+        ' block. If a power cut may take the last moments, durability="relaxed" does not wait.'
+        if disk.mode == "sync"
+        else "Commits come faster than this disk takes them, and what is queued has a limit: write"
+        " less, or to a faster disk.",
+        round(stats.seconds * 1e9 * waiting / len(stats.threads)),
+    )
+
+
 RULES: list[Rule] = [
     beaten_by_itself,
     beaten_by_another,
     reads_too_much,
     long_and_losing,
+    loses_its_turn,
     looks_for_keys,
     runs_serially,
     raises_often,
     history_fills,
     memory_fills,
     waits_for_ever,
+    disk_refuses,
+    waits_for_disk,
 ]
 
 

@@ -11,7 +11,7 @@ from stmpy.dashboard._rows import CountRow
 from stmpy.dashboard._style import STYLE
 from stmpy.dashboard._summary import verdict
 from stmpy.dashboard._table import Panel, arranged
-from stmpy.dashboard._text import number, percent, size, span, title
+from stmpy.dashboard._text import block_title, number, percent, size, span, title
 from stmpy.dashboard._timeline import Timeline
 from stmpy.statistics import Rates, Stats, rates
 from stmpy.statistics._text import printable
@@ -73,6 +73,12 @@ def _tiles(whole: Stats) -> str:
         ("block, 99 %", span(speed.p99_ns), ""),
         (f"of {size(whole.memory.max_bytes)}", size(whole.memory.used_bytes), ""),
     ]
+    if whole.durability is not None:
+        disk = whole.durability
+        tiles += [
+            (f"behind on disk, {disk.state}", number(disk.lag), "" if disk.writable else "cost"),
+            ("sync, 99 %", span(1000 * disk.sync_micros.quantile(0.99)), ""),
+        ]
     return (
         '<div class="tiles">'
         + "".join(
@@ -134,6 +140,10 @@ def _plots(recording: Recording) -> str:
         ),
         ("Age of the oldest snapshot", [Series("age", "t-winner", oldest)], span, "log"),
     ]
+    if recording.whole.durability is not None:
+        lag = course(lambda s, _: s.durability.lag if s.durability else 0)
+        behind = [Series("behind", "t-cost", lag)]
+        plots.append(("Commits that are not on disk yet", behind, number, "plain"))
     cards = []
     for heading, series, say, kind in plots:
         legend = "".join(f'<i class="{one.tone}"></i>{one.name}' for one in series)
@@ -150,7 +160,7 @@ def heat(stats: Stats) -> Heat:
     keys: dict[str, int] = {}
     blocks: dict[str, int] = {}
     for pair in stats.pairs:
-        key, loser = title(pair.variable, pair.key), printable(pair.loser)
+        key, loser = title(pair.variable, pair.key), block_title(pair.loser)
         counts[key, loser] = counts.get((key, loser), 0) + pair.count
         keys[key] = keys.get(key, 0) + pair.count
         blocks[loser] = blocks.get(loser, 0) + pair.count

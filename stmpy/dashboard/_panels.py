@@ -12,12 +12,17 @@ from stmpy.dashboard._rows import (
     waiter_rows,
 )
 from stmpy.dashboard._table import Column, Panel
-from stmpy.dashboard._text import number, percent, span
+from stmpy.dashboard._text import block_title, number, percent, span
 
 
 def _text(title: str, name: str, width: int, grows: int, tone: str, rank: int = 0) -> Column:
     get = attrgetter(name)
     return Column(title, get, get, width, grows, "<", tone, rank)
+
+
+def _block(title: str, name: str, width: int, grows: int, tone: str = "block") -> Column:
+    get = attrgetter(name)
+    return Column(title, get, lambda row: block_title(get(row)), width, grows, "<", tone)
 
 
 def _count(title: str, name: str, rank: int = 0, tone: str = "", width: int = 6) -> Column:
@@ -56,8 +61,7 @@ def _number(title: str, name: str, width: int, rank: int = 0) -> Column:
 
 
 def _winner(row: Any) -> str:
-    winner: str = row.winner
-    return "itself" if winner == row.loser else winner
+    return "itself" if row.winner == row.loser else block_title(row.winner)
 
 
 KEYS: Final = Panel(
@@ -82,7 +86,7 @@ BLOCKS: Final = Panel(
     title="blocks",
     empty="no block has ended yet",
     columns=(
-        _text("block", "name", 16, 4, "block"),
+        _block("block", "name", 16, 4),
         _rate("commits/s", "rate"),
         _rate("lost/s", "lost_rate", 2),
         _share("lost", "lost_share", 1),
@@ -107,8 +111,8 @@ PAIRS: Final = Panel(
     title="who beats whom",
     empty="no block has beaten another",
     columns=(
-        _text("loser", "loser", 14, 3, "loser"),
-        Column("lost to", _winner, _winner, 14, 3, "<", "winner"),
+        _block("loser", "loser", 18, 3, "loser"),
+        Column("lost to", _winner, _winner, 12, 3, "<", "winner"),
         _text("over", "key", 14, 3, "key"),
         _count("times", "count", tone="strong"),
         _rate("/s", "rate", 1),
@@ -144,7 +148,7 @@ THREADS: Final = Panel(
         _number("interp", "interpreter", 6, 4),
         _number("process", "process", 8, 5),
         _text("state", "state", 18, 0, "state"),
-        _text("block", "block", 10, 2, "block"),
+        _block("block", "block", 10, 2),
         _count("try", "attempt", 3, width=5),
         _time("age", "age_ns", 1),
         _count("behind", "behind", 6, "dim"),
@@ -162,7 +166,7 @@ WAITERS: Final = Panel(
     columns=(
         _text("waits for", "waits_for", 16, 3, "key"),
         _time("since", "age_ns", tone="strong"),
-        _text("block", "block", 10, 2, "block"),
+        _block("block", "block", 10, 2),
         _number("thread", "thread", 8),
         _number("interp", "interpreter", 6, 1),
         _number("process", "process", 8, 2),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from stmpy.dashboard._text import span, title
+from stmpy.dashboard._text import block_title, span, title
 from stmpy.statistics import Block, Histogram, KeyHeat, Pair, Stats, Thread, rates
 from stmpy.statistics._text import printable
 
@@ -121,8 +121,8 @@ def key_rows(total: Stats, now: Stats) -> list[KeyRow]:
 
 
 def fight_of(pair: Pair) -> str:
-    loser = "itself" if pair.loser == pair.winner else printable(pair.loser)
-    return printable(pair.winner) + BETWEEN + loser
+    loser = "itself" if pair.loser == pair.winner else block_title(pair.loser)
+    return block_title(pair.winner) + BETWEEN + loser
 
 
 def block_rows(total: Stats, now: Stats) -> list[BlockRow]:

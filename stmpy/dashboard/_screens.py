@@ -57,5 +57,6 @@ def help_lines() -> list[Line]:
         [("lost     ", "loser"), ("attempts that a block lost to another, and ran again", "")],
         [("wasted   ", "cost"), ("the time of those attempts, of all time in blocks", "")],
         [("/s       ", "sorted"), ("of the last three seconds; all else since the zero", "")],
+        [("p50 p99  ", "sorted"), ("half of the blocks, and 99 %, took no longer than that", "")],
         [("behind   ", "sorted"), ("commits that a snapshot, or the disk, has not seen", "")],
     ]

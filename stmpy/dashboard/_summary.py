@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 
 from stmpy.dashboard._table import Cell
-from stmpy.dashboard._text import number, percent, size, span, title
+from stmpy.dashboard._text import block_title, number, percent, size, span, title
 from stmpy.dashboard._timeline import Timeline
-from stmpy.statistics import Durability, Pair, Stats, rates
-from stmpy.statistics._text import printable
+from stmpy.statistics import UNKNOWN, Durability, Pair, Stats, Thread, rates
 
 CALM_SHARE = 0.01
-"""Below this share of lost attempts there is nothing to worry about."""
+"""Below this share of lost attempts there is nothing to worry about,"""
+
+CALM_COST = 0.05
+"""unless they took more than this share of the time: a thread may wait long within an attempt."""
+
+HANGING_NS = 3e9
+"""A block that takes longer than this, while no other one ends, is said to hang."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +110,19 @@ def _alarm(share: float) -> str:
 def verdict(timeline: Timeline) -> list[Cell]:
     """Which block loses most to which other one, over which key, and what that costs: one sentence.
 
-    Of now, if anything is lost now, otherwise of the time since the zero.
+    Of now, if anything is lost now, otherwise of the time since the zero. If no block ends any
+    more, who keeps it.
     """
     now, total = timeline.now, timeline.total
-    stats, when = (now, "") if now.pairs else (total, "so far ")
+    hanging = _hanging(now)
+    if hanging is not None:
+        return [
+            ("Nothing ends: ", "cost"),
+            (block_title(hanging.block or UNKNOWN), "loser"),
+            (f" has been {hanging.state} for ", "dim"),
+            (span(hanging.age_ns), "cost"),
+        ]
+    stats, when = (now, "") if now.pairs else (total, "So far ")
     worst = max(stats.pairs, key=lambda pair: (pair.cost_ns, pair.count), default=None)
     if worst is None:
         if stats.conflicts == 0:
@@ -116,18 +130,21 @@ def verdict(timeline: Timeline) -> list[Cell]:
         lost = f"{number(stats.conflicts)} attempts were lost, none to a block that is known."
         return [(lost, "dim")]
     speed = rates(stats)
-    if speed.conflict_share < CALM_SHARE:
-        start = [("All is calm: ", "good"), (f"{percent(speed.conflict_share)} lost. ", "dim")]
-    else:
+    share = percent(speed.conflict_share)
+    if speed.conflict_share >= CALM_SHARE:
         start = []
+    elif speed.wasted_share < CALM_COST:
+        start = [("All is calm: ", "good"), (f"{share} lost. ", "dim")]
+    else:
+        start = [("Few lose, but it costs: ", "cost"), (f"{share} lost. ", "dim")]
     now_often = number(worst.count / stats.seconds) if stats.seconds else "0"
     often = f"{number(worst.count)} times" if when else f"{now_often}/s"
     return [
         *start,
         (when, "dim"),
-        (printable(worst.loser), "loser"),
+        (block_title(worst.loser), "loser"),
         (" loses to ", "dim"),
-        ("itself" if worst.winner == worst.loser else printable(worst.winner), "winner"),
+        ("itself" if worst.winner == worst.loser else block_title(worst.winner), "winner"),
         (" over ", "dim"),
         (title(worst.variable, worst.key), "key"),
         (f" {often}", "dim"),
@@ -135,8 +152,16 @@ def verdict(timeline: Timeline) -> list[Cell]:
     ]
 
 
+def _hanging(now: Stats) -> Thread | None:
+    """The thread that is longest in a block, where none has ended lately; parked ones may wait."""
+    if now.commits or now.read_only_commits or now.conflicts:
+        return None
+    busy = [t for t in now.threads if t.age_ns > HANGING_NS and t.state not in ("idle", "parked")]
+    return max(busy, key=lambda thread: thread.age_ns, default=None)
+
+
 def _cost(worst: Pair, stats: Stats) -> list[Cell]:
-    busy = sum(max(block.busy_ns, block.wasted_ns) for block in stats.blocks)
+    busy = sum(block.busy_ns for block in stats.blocks)
     if not busy:
         return [(": cost ", "dim"), (span(worst.cost_ns), "cost")]
     share = min(1.0, worst.cost_ns / busy)

@@ -14,6 +14,17 @@ def title(variable: str, key: Any) -> str:
     return printable(variable) if key is None else f"{printable(variable)}[{printable(repr(key))}]"
 
 
+def block_title(name: str) -> str:
+    """The name of a block without the folder of its file, and what its function is local to.
+
+    That is seldom what tells it apart from others.
+    """
+    head, mark, place = printable(name).rpartition(" (")
+    if not mark:
+        return place
+    return head.rpartition(".<locals>.")[2] + mark + place.rpartition("/")[2]
+
+
 def store_title(stats: Stats) -> str:
     """The name of a store; of a path its last two parts, as the title has to be short."""
     if stats.durability is not None:

@@ -43,7 +43,7 @@ def rates(stats: Stats | Block, seconds: float | None = None) -> Rates:
         read_only_commits=_share(stats.read_only_commits, seconds),
         conflicts=_share(stats.conflicts, seconds),
         conflict_share=_share(stats.conflicts, finished + stats.conflicts),
-        wasted_share=min(1.0, _share(wasted, max(wasted, busy))),
+        wasted_share=_share(wasted, busy),
         p50_ns=times.quantile(0.5),
         p99_ns=times.quantile(0.99),
     )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from stmpy.errors import StmError
-from stmpy.statistics import Block, Histogram, KeyHeat, Memory, Pair, Stats, Thread
+from stmpy.statistics import Block, Durability, Histogram, KeyHeat, Memory, Pair, Stats, Thread
 from tests.seeing.made_up import histogram, stats
 
 AUDIT, PAY, TAKE, FEE = "audit", "pay", "take_order", "fees (bank.py:88)"
@@ -41,6 +41,24 @@ def block(name: str, per_second: float, lost: float, took: int, seconds: float) 
         commit_ns_sum=commits // 16 * 1000,
         block_ns=times(took, commits // 16),
         block_ns_sum=commits // 16 * ns,
+    )
+
+
+def disk(seconds: float) -> Durability:
+    """A disk that takes 300 groups of commits a second."""
+    syncs = round(300 * seconds)
+    return Durability(
+        path="/srv/bank",
+        mode="sync",
+        state="running",
+        message="",
+        version=812_397,
+        lag=3,
+        keeper=4712,
+        groups=syncs,
+        group_sizes=times(5, syncs),
+        sync_micros=times(11, syncs),
+        log_bytes=384,
     )
 
 
@@ -83,6 +101,7 @@ def scene(seconds: float, wave: float = 1.0) -> Stats:
         Thread(4711, 4, 4723, "parked", TAKE, 1, 3_200_000_000, 0, 2, "orders", "new"),
         Thread(4711, 5, 4724, "parked", TAKE, 1, 900_000_000, 0, 1, "orders", "new"),
         Thread(4711, 6, 4725, "in block", AUDIT, 1, 7_900_000, 811_912),
+        Thread(4711, 7, 4726, "waiting for disk", PAY, 1, 1_900_000),
     )
     made = stats(*blocks, seconds=seconds, keys=keys, pairs=pairs, threads=threads)
     return replace(
@@ -95,6 +114,7 @@ def scene(seconds: float, wave: float = 1.0) -> Stats:
         memory=Memory(38 << 20, 64 << 20, 5 << 20, 16 << 20),
         version=812_400,
         oldest_snapshot=811_912,
+        durability=disk(s),
     )
 
 

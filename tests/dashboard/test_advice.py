@@ -39,6 +39,16 @@ def parked(age_ns: float) -> Stats:
     return stats(threads=(thread,))
 
 
+def on_disk(state: str, message: str = "", waiting: int = 0) -> Stats:
+    made = scene(10)
+    assert made.durability is not None
+    threads = tuple(Thread(1, 0, i, "waiting for disk", "a") for i in range(waiting))
+    return replace(
+        stats(threads=(Thread(1, 0, 9, "in block", "a", 1, 1000), *threads)),
+        durability=replace(made.durability, state=state, message=message),
+    )
+
+
 def reading(buckets: dict[str, int]) -> Stats:
     return replace(losing(), read_set=histogram(16, **buckets))
 
@@ -83,6 +93,24 @@ CASES: list[tuple[Callable[..., object], Stats, Stats, list[str]]] = [
     (rules.history_fills, memory(10, 80), memory(10, 10), ["audit", "80 %", "SnapshotTooOld"]),
     (rules.memory_fills, memory(95, 0), memory(50, 0), ["95 B of 100 B", "StoreFull"]),
     (rules.waits_for_ever, parked(300e9), parked(1e9), ["jobs['new']", "5 min", "timeout="]),
+    (
+        rules.loses_its_turn,
+        stats(block("a", commits=10_000, lost=5, wasted_ns=5_000_000, times=histogram(b10=99))),
+        stats(block("a", commits=10_000, lost=5, wasted_ns=5_000, times=histogram(b10=99))),
+        ["5 were, <0.1 % of all; each took 1.0 ms", "less than 1.0 µs", "InterpreterPool"],
+    ),
+    (
+        rules.disk_refuses,
+        on_disk("full", "no space left on device"),
+        on_disk("running"),
+        ["the disk is full", "/srv/bank: no space left on device. 3 commits", "Make room"],
+    ),
+    (
+        rules.waits_for_disk,
+        on_disk("running", waiting=2),
+        on_disk("running", waiting=1),
+        ["2 of 3 threads", "more than 1.6 ms", "share a sync", 'durability="relaxed"'],
+    ),
 ]
 
 

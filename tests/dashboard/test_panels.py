@@ -11,7 +11,7 @@ from stmpy.dashboard._rows import attempts_label, count_rows
 from stmpy.dashboard._table import GAP, Panel, arranged, chosen, head, line, spaced
 from stmpy.dashboard._text import cells
 from stmpy.dashboard._timeline import Timeline
-from stmpy.statistics import Pair, difference
+from stmpy.statistics import Pair, Thread, difference
 from tests.dashboard.scene import FEE, PAY, TAKE, scene
 from tests.seeing.made_up import block, histogram, stats
 
@@ -132,7 +132,7 @@ def test_the_sentence_tells_of_the_past_when_nothing_is_lost_now() -> None:
     pair = Pair("a", "b", "k", 1, 40, 4000)
     before = stats(block("b", commits=100, lost=40, wasted_ns=4000), seconds=9, pairs=(pair,))
     said = verdict(before, replace(before, seconds=10.0))
-    assert said == "so far b loses to a over k[1] 40 times: 100 % of all block time"
+    assert said == "So far b loses to a over k[1] 40 times: 100 % of all block time"
 
 
 def test_a_store_that_hardly_loses_is_called_calm() -> None:
@@ -143,9 +143,32 @@ def test_a_store_that_hardly_loses_is_called_calm() -> None:
     assert verdict(calm).startswith("All is calm: <0.1 % lost.")
 
 
+def test_few_losses_that_cost_much_are_not_called_calm() -> None:
+    pair = Pair("a", "a", "k", 1, 4, 4_000_000)
+    few = stats(
+        block("a", commits=10_000, lost=4, wasted_ns=4_000_000, times=histogram(b7=100)),
+        seconds=9,
+        pairs=(pair,),
+    )
+    assert verdict(few).startswith("Few lose, but it costs: <0.1 % lost. a loses to itself")
+
+
+def test_who_hangs_is_named_when_no_block_ends() -> None:
+    threads = (
+        Thread(1, 0, 10, "parked", "waits", 1, 90_000_000_000),
+        Thread(1, 0, 11, "in block", "f (folder/file.py:7)", 1, 40_000_000_000),
+        Thread(1, 0, 12, "waiting for lock", "g", 1, 30_000_000_000),
+    )
+    before = stats(block("f", commits=5), seconds=9, threads=threads)
+    said = verdict(before, replace(before, seconds=10.0))
+    assert said == "Nothing ends: f (file.py:7) has been in block for 40 s"
+    goes_on = stats(block("f", commits=6), seconds=10, threads=threads)
+    assert verdict(before, goes_on) == "Nobody loses: no block had to run again."
+
+
 def test_one_shot_shows_the_most_important_rows_as_plain_text() -> None:
     text = "\n".join(once(Timeline().add(scene(100)), 100))
     assert "\x1b" not in text
     assert f"{FEE} loses to pay over accounts['house']" in text
-    assert "and 22 more" in text
+    assert "and 34 more" in text
     assert not any(line_.endswith(" ") for line_ in text.splitlines())

@@ -58,6 +58,8 @@ def test_the_page_has_all_that_was_promised() -> None:
         "Commits a second",
         "Conflicts a second",
         "Time of a block",
+        "Commits that are not on disk yet",
+        "behind on disk, running",
         "Which block loses over which key",
         "Who beats whom",
         "accounts['house']",
@@ -66,8 +68,8 @@ def test_the_page_has_all_that_was_promised() -> None:
         "python bank.py",
     ):
         assert words in text
-    assert found.tags["svg"] == 6
-    assert found.tags["rect"] == 6 * 19  # One for each step in each plot.
+    assert found.tags["svg"] == 7
+    assert found.tags["rect"] == 7 * 19  # One for each step in each plot.
 
 
 @pytest.mark.parametrize("of", [RECORDING, Recording("x", "y", (stats(), stats(seconds=11.0)))])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stmpy.dashboard._text import bar, cells, fit, number, percent, size, span, title
+from stmpy.dashboard._text import bar, block_title, cells, fit, number, percent, size, span, title
 from stmpy.statistics._text import printable
 
 
@@ -68,6 +68,20 @@ def test_a_bar_never_hides_that_there_is_something() -> None:
     assert bar(0.0001, 4) == "▏   "
     assert bar(0.5, 4) == "██  "
     assert bar(1, 4) == bar(7, 4) == "████"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a label", "a label"),
+        ("f (folder/file.py:7)", "f (file.py:7)"),
+        ("main.<locals>.C.f (file.py:7)", "C.f (file.py:7)"),
+        ("TSet.add (stmpy)", "TSet.add (stmpy)"),
+        ("x\n (", "x\\n ("),
+    ],
+)
+def test_blocks_lose_what_does_not_tell_them_apart(name: str, text: str) -> None:
+    assert block_title(name) == text
 
 
 def test_keys_are_written_as_a_program_would() -> None:

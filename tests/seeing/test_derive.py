@@ -15,6 +15,13 @@ def test_a_quantile_lies_in_its_bucket() -> None:
     assert Histogram((5, 0, 0)).quantile(0.9) == 0
 
 
+def test_losses_that_no_timed_block_had_are_not_all_there_was() -> None:
+    few = block("few", commits=1000, lost=1, wasted_ns=90_000, times=histogram(b7=10))
+    assert few.busy_ns == 90_000 + 500 * 96
+    assert rates(few, 1.0).wasted_share == 90_000 / few.busy_ns
+    assert block("a", commits=10, times=histogram(b7=10)).busy_ns == 1000
+
+
 def test_rates_of_a_store_and_of_one_block() -> None:
     one = block("one", commits=90, lost=10, wasted_ns=1000, times=histogram(b7=9))
     two = block("two", commits=10, lost=0, times=histogram(b7=1))
