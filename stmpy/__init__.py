@@ -4,9 +4,9 @@ Layout: `_native` is the core in C, under `_core`; `_store` and `_var` are thin 
 `_sites`, `_stacks`, `_rebinds` and `_frames` let a `with` block run again.
 """
 
+from __future__ import annotations
+
 import sys
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from stmpy._native import atomically as atomically
 from stmpy._native import check as check
@@ -38,7 +38,10 @@ from stmpy.errors import StoreFull as StoreFull
 from stmpy.errors import TransactionRequired as TransactionRequired
 from stmpy.errors import TransactionTimeout as TransactionTimeout
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from stmpy._derived import derived as derived
     from stmpy._invariants import always as always
     from stmpy._pool import InterpreterPool as InterpreterPool
@@ -58,6 +61,55 @@ if TYPE_CHECKING:
     __version__: str
 
 
+__all__ = [
+    "CommitUnknown",
+    "Conflict",
+    "DecodeError",
+    "DurabilityError",
+    "EncodeError",
+    "InterpreterPool",
+    "InvariantViolated",
+    "NestedMisuse",
+    "NotANumber",
+    "ReadOnly",
+    "SnapshotTooOld",
+    "Stats",
+    "StmError",
+    "Store",
+    "StoreClosed",
+    "StoreFull",
+    "TBarrier",
+    "TChannel",
+    "TCounter",
+    "TEvent",
+    "TLatch",
+    "TPriorityQueue",
+    "TQueue",
+    "TRef",
+    "TSemaphore",
+    "TSet",
+    "TVar",
+    "TransactionRequired",
+    "TransactionTimeout",
+    "always",
+    "arun",
+    "atomically",
+    "check",
+    "derived",
+    "in_transaction",
+    "on_abort",
+    "on_commit",
+    "open",
+    "or_else",
+    "register",
+    "retry",
+    "run",
+    "snapshot",
+    "stats",
+    "watch",
+]
+
+
 def snapshot() -> atomically:
     """A block that only reads, at one snapshot, for as long as it likes.
 
@@ -67,7 +119,7 @@ def snapshot() -> atomically:
     return atomically(read_only=True)
 
 
-def stats(store: Store | None = None) -> "Stats":
+def stats(store: Store | None = None) -> Stats:
     """What happened on the store so far (the default one, unless another is given)."""
     return (store or default_store()).stats()
 
@@ -94,18 +146,25 @@ _ON_DEMAND = {
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ON_DEMAND, "__version__"} - {"Any", "TYPE_CHECKING", "sys"})
+    return sorted({*globals(), *__all__, "__version__"} - {"TYPE_CHECKING", "annotations", "sys"})
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
     if name in _ON_DEMAND:
-        return getattr(import_module(_ON_DEMAND[name]), name)
+        value = globals()[name] = getattr(import_module(_ON_DEMAND[name]), name)
+        return value
     if name == "__version__":
         return import_module("importlib.metadata").version("stmpy-store")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 if sys.version_info < (3, 14):
+    import _interpreters
+
     # CPython 3.13.0 corrupts its heap when two isolated interpreters import datetime and the main
-    # interpreter has not done so before.
-    import datetime as _datetime  # noqa: F401
+    # interpreter has not done so before; values may be dates.
+    if _interpreters.get_current() == _interpreters.get_main():
+        import datetime as _datetime  # noqa: F401
+    del _interpreters

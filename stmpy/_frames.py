@@ -6,10 +6,14 @@ when it enters a block, `run_again` from the LINE event at one of its ends.
 
 from __future__ import annotations
 
-from types import FrameType, FunctionType
-from typing import Any, Final
+from types import FunctionType
 
-from stmpy._sites import Site
+TYPE_CHECKING = False  # see stmpy/_store.py
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, Final
+
+    from stmpy._sites import Site
 
 type Saved = tuple[dict[str, Any], dict[str, Any]]
 

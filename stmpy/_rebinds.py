@@ -16,12 +16,15 @@ Offsets count code units, as in `_stacks`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from opcode import opmap
 from types import CodeType
-from typing import Final, NamedTuple
 
 from stmpy._stacks import Flow, NotRerunnable, decode
+
+TYPE_CHECKING = False  # see stmpy/_store.py
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Final
 
 # Flags of a code object, as in `inspect`, which is slow to import.
 _OPTIMIZED: Final = 0x1
@@ -56,12 +59,13 @@ _IMPORT_STAR: Final = (opmap["CALL_INTRINSIC_1"], 2)
 _SEES_LOCALS: Final = frozenset(("locals", "vars", "dir", "eval", "exec"))
 
 
-class Rebinds(NamedTuple):
+class Rebinds:
     """The sets of names that `Site` in `_sites` explains."""
 
-    names: set[str]
-    must_be_bound: set[str]
-    globals: set[str] = set()  # noqa: RUF012 - never changed
+    def __init__(self, names: set[str], must_be_bound: set[str]) -> None:
+        self.names = names
+        self.must_be_bound = must_be_bound
+        self.globals: set[str] = set()
 
 
 # What an instruction does to a local. A check notices that the name is unbound; an inlined
@@ -249,7 +253,9 @@ def find_rebinds(flow: Flow, after: int, body: int, inside: set[int], handler: i
         )
     else:
         rebinds = Rebinds(names, set())
-    return _without_target(flow, after, rebinds._replace(globals=global_names))
+    rebinds.globals = global_names
+    _leave_out_target(flow, after, rebinds)
+    return rebinds
 
 
 def _in_function(variables: _Locals, body: int, inside: set[int], cells: set[str]) -> Rebinds:
@@ -296,7 +302,7 @@ def _count_arguments(code: CodeType) -> int:
     return code.co_argcount + code.co_kwonlyargcount + starred
 
 
-def _without_target(flow: Flow, after: int, rebinds: Rebinds) -> Rebinds:
+def _leave_out_target(flow: Flow, after: int, rebinds: Rebinds) -> None:
     """Leave out the target of the `with` item, which gets its value only after the entry."""
     op, arg = flow.op[after], flow.arg[after]
     if op in _GLOBAL_STORES or op in _NAME_STORES:
@@ -304,7 +310,7 @@ def _without_target(flow: Flow, after: int, rebinds: Rebinds) -> Rebinds:
     elif op in (_STORE, _STORE_DEREF):
         target = _slots(flow.code)[arg]
     else:
-        return rebinds
+        return
     if target in (rebinds.globals if op in _GLOBAL_STORES else rebinds.names):
         raise NotRerunnable("the body rebinds the name after `as`")
-    return rebinds._replace(must_be_bound=rebinds.must_be_bound - {target})
+    rebinds.must_be_bound.discard(target)

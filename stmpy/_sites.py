@@ -17,11 +17,14 @@ from __future__ import annotations
 import opcode
 import sys
 from opcode import opmap
-from types import CodeType
-from typing import Final, NamedTuple
 
 from stmpy._rebinds import find_rebinds
 from stmpy._stacks import Flow, NotRerunnable, cut, depth
+
+TYPE_CHECKING = False  # see stmpy/_store.py
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Final
 
 # `exit` lies on the stack while the body runs, since 3.14 with the object it is a method of; the
 # block ends by calling it with three times None.
@@ -45,7 +48,7 @@ _TARGETS: Final = frozenset(
 _MOST_JUMPS: Final = 3
 
 
-class Site(NamedTuple):
+class Site:
     """One `with` item of one code object; offsets are in bytes, as `frame.f_lasti` is.
 
     `exits` pairs the offset of each LINE event at which the block ends with the line numbers to
@@ -53,19 +56,32 @@ class Site(NamedTuple):
     block, `handler`, is one of them (-1 if nothing in the body can raise). After the jump `names`
     are put back in the locals of the frame, and `globals` in its globals. If one of
     `must_be_bound` is unbound when the block is entered, a re-run could be noticed. `suspends`
-    says that the body may yield or await.
+    says that the body may yield or await. Where it is not `rerunnable`, `reason` says why.
     """
 
-    rerunnable: bool
-    reason: str
-    with_line: int
-    body: int
-    exits: tuple[tuple[int, tuple[int, ...]], ...]
-    handler: int
-    names: tuple[str, ...]
-    globals: tuple[str, ...]
-    must_be_bound: tuple[str, ...]
-    suspends: bool
+    def __init__(
+        self,
+        *,
+        with_line: int,
+        suspends: bool,
+        reason: str = "",
+        body: int = -1,
+        exits: tuple[tuple[int, tuple[int, ...]], ...] = (),
+        handler: int = -1,
+        names: tuple[str, ...] = (),
+        globals: tuple[str, ...] = (),
+        must_be_bound: tuple[str, ...] = (),
+    ) -> None:
+        self.rerunnable = not reason
+        self.reason = reason
+        self.with_line = with_line
+        self.body = body
+        self.exits = exits
+        self.handler = handler
+        self.names = names
+        self.globals = globals
+        self.must_be_bound = must_be_bound
+        self.suspends = suspends
 
 
 class _Block:
@@ -217,16 +233,14 @@ def analyse(code: CodeType, enter_offset: int) -> Site:
         exits = tuple((2 * end, block.plan(end)) for end in sorted(ends))
         rebinds = find_rebinds(flow, block.after, block.body, block.inside, block.handler)
     except NotRerunnable as reason:
-        return Site(False, str(reason), flow.line[enter], -1, (), -1, (), (), (), suspends)
+        return Site(with_line=flow.line[enter], suspends=suspends, reason=str(reason))
     return Site(
-        rerunnable=True,
-        reason="",
         with_line=flow.line[enter],
+        suspends=suspends,
         body=2 * block.body,
         exits=exits,
         handler=2 * block.handler if block.handler >= 0 else -1,
         names=tuple(sorted(rebinds.names)),
         globals=tuple(sorted(rebinds.globals)),
         must_be_bound=tuple(sorted(rebinds.must_be_bound)),
-        suspends=suspends,
     )

@@ -18,8 +18,11 @@ from __future__ import annotations
 
 import sys
 from opcode import EXTENDED_ARG, opmap, opname, stack_effect
-from types import CodeType
-from typing import Final
+
+TYPE_CHECKING = False  # see stmpy/_store.py
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Final
 
 ITERATOR: Final = 1
 EXCEPT: Final = 2

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import threading
-from collections.abc import Callable
-from functools import cache
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from stmpy import _native
 from stmpy.errors import StoreClosed
 
+# Type checkers take the name for true. What only they need is not imported, nor what few programs
+# use: every interpreter of a program pays for it again (tests/isolated/test_import_cost.py).
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal, Self, Unpack, overload
+
     from stmpy._var import TRef, TVar
     from stmpy.statistics import Stats
 
@@ -108,12 +108,15 @@ class Store(_native.Store):
 
         return TRef(name, initial, store=self)
 
-    @overload
-    def atomically(self, /, **options: Unpack[_native.Options]) -> _native.atomically: ...
-    @overload
-    def atomically[**P, R](
-        self, function: Callable[P, R], /, **options: Unpack[_native.Options]
-    ) -> _native.AtomicFunction[P, R]: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def atomically(self, /, **options: Unpack[_native.Options]) -> _native.atomically: ...
+        @overload
+        def atomically[**P, R](
+            self, function: Callable[P, R], /, **options: Unpack[_native.Options]
+        ) -> _native.AtomicFunction[P, R]: ...
+
     def atomically(self, /, *args: Any, **options: Any) -> Any:
         """`stmpy.atomically` on this store: the same forms, the same options."""
         return _native.atomically(*args, store=self, **options)
@@ -124,7 +127,6 @@ class Store(_native.Store):
 
     def stats(self) -> Stats:
         """What happened on this store so far, in every thread, interpreter and process."""
-        # Most interpreters never ask, and a further one starts in few milliseconds.
         from stmpy.statistics._gather import gather
         from stmpy.statistics._image import Image
 
@@ -193,27 +195,33 @@ def _open(name: str, max_bytes: int | None, history_bytes: int | None) -> Store:
         raise ValueError(f"max_bytes is from 64 KiB to 32 GiB, not {size}")
     if not 0 < history <= size:
         raise ValueError(f"history_bytes is from 1 to max_bytes, not {history}")
-    _leave_at_exit()
-    _prepare_blocks()
+    _prepare()
     return Store(name, size, history)
 
 
-@cache
-def _prepare_blocks() -> None:
-    """Import what runs blocks again: a signal that comes in an import leaves half a module."""
-    import_module("stmpy._frames")
-    import_module("stmpy._sites")
+_prepared = False
 
 
-@cache
-def _leave_at_exit() -> None:
-    """Undo a block that is open when the interpreter shuts down.
+def _prepare() -> None:
+    """What this interpreter needs before its first block; done once.
 
-    Before it waits for its threads, that is, since they may wait for the block: atexit would come
-    too late. Nothing to do where the shutdown has begun.
+    What runs blocks again is imported now, since a signal that comes in an import leaves half a
+    module. A block that is open when the interpreter shuts down is undone before that waits for its
+    threads, as they may wait for the block: atexit would come too late. Where the shutdown has
+    begun there is nothing to do.
     """
-    with contextlib.suppress(RuntimeError):
+    global _prepared
+    if _prepared:
+        return
+    import threading
+    from contextlib import suppress
+
+    import stmpy._frames
+    import stmpy._sites  # noqa: F401
+
+    with suppress(RuntimeError):
         threading._register_atexit(_native._leave)  # type: ignore[attr-defined]
+    _prepared = True
 
 
 def attach(number: int, region: bytes) -> Store:
@@ -221,7 +229,7 @@ def attach(number: int, region: bytes) -> Store:
 
     Raises StoreClosed if it is gone, or was never open in this process.
     """
-    _prepare_blocks()
+    _prepare()
     store = Store(number)
     if store._id != region:
         raise StoreClosed(
@@ -231,7 +239,12 @@ def attach(number: int, region: bytes) -> Store:
     return store
 
 
-@cache
+_default: Store | None = None
+
+
 def default_store() -> Store:
     """The store of the process that is used where none is named."""
-    return _open(_DEFAULT_NAME, None, None)
+    global _default
+    if _default is None:
+        _default = _open(_DEFAULT_NAME, None, None)
+    return _default

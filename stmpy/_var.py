@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import (
-    Callable,
-    Hashable,
-    ItemsView,
-    Iterable,
-    Iterator,
-    Mapping,
-    MutableMapping,
-    ValuesView,
-)
-from typing import Any, Self
+import os
+from _collections_abc import ItemsView, Mapping, MutableMapping, ValuesView
 
 from stmpy import _native
 from stmpy._store import Store, default_store
+
+# A class that declares its type parameters in brackets imports typing when it is made, and so does
+# a bound of one; see stmpy/_store.py.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator
+    from typing import Any, Self, TypeVar
+
+    K = TypeVar("K", bound=Hashable)
+else:
+    from _typing import TypeVar
+
+    K = TypeVar("K")
+V = TypeVar("V")
 
 # The names that were given an initial value, by kind: whoever adds a name puts it in.
 _CATALOG = "stmpy.catalog"
@@ -43,10 +47,10 @@ def _claim(
 
 
 def _name(name: str | None) -> str:
-    return f"~{secrets.token_hex(8)}" if name is None else name
+    return f"~{os.urandom(8).hex()}" if name is None else name
 
 
-class _Items[K: Hashable, V](ItemsView[K, V]):
+class _Items(ItemsView[K, V]):
     """The items as one snapshot shows them."""
 
     _mapping: TVar[K, V]
@@ -55,10 +59,10 @@ class _Items[K: Hashable, V](ItemsView[K, V]):
         return iter(self._mapping.copy().items())
 
 
-class _Values[K: Hashable, V](ValuesView[V]):
+class _Values(ValuesView[V]):
     """The values as one snapshot shows them."""
 
-    _mapping: TVar[K, V]
+    _mapping: TVar[Any, V]
 
     def __contains__(self, value: object) -> bool:
         return value in self._mapping.copy().values()
@@ -67,7 +71,7 @@ class _Values[K: Hashable, V](ValuesView[V]):
         return iter(self._mapping.copy().values())
 
 
-class TVar[K: Hashable, V](_native.Var[K, V], MutableMapping[K, V]):
+class TVar(_native.Var[K, V], MutableMapping[K, V]):
     """A transactional dict, the same one wherever its name is used in its store.
 
     Blocks conflict key by key: on keys that one reads and another writes, and on the set of keys
@@ -147,7 +151,7 @@ class TVar[K: Hashable, V](_native.Var[K, V], MutableMapping[K, V]):
             del self[key]
 
 
-class TRef[V](_native.Ref[V]):
+class TRef(_native.Ref[V]):
     """One transactional value, read and set as `.value`.
 
     The same one wherever its name is used in its store. `initial` is put in by whoever creates it;

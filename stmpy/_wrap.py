@@ -1,12 +1,16 @@
 """Making a function that runs in blocks look like the function that it runs."""
 
+from __future__ import annotations
+
 import copyreg
 import functools
-import inspect
-from collections.abc import Callable
-from typing import Any
 
 from stmpy._native import AtomicFunction
+
+TYPE_CHECKING = False  # see stmpy/_store.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final
 
 
 def _name(function: AtomicFunction[..., Any]) -> str:
@@ -17,7 +21,15 @@ def _name(function: AtomicFunction[..., Any]) -> str:
 copyreg.pickle(AtomicFunction, _name)
 
 
+_PLAIN: Final = type(_name)
+_SUSPENDS: Final = 0x20 | 0x80 | 0x200  # inspect.CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
+
+
 def _suspends(function: Callable[..., Any]) -> bool:
+    if type(function) is _PLAIN and not function.__dict__:
+        return bool(function.__code__.co_flags & _SUSPENDS)
+    import inspect  # most functions are plain, and this takes as long to import as all of stmpy
+
     return (
         inspect.isgeneratorfunction(function)
         or inspect.iscoroutinefunction(function)

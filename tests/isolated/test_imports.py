@@ -17,8 +17,7 @@ type Run = Callable[..., str]
 def test_interpreters_import_at_once(first: str, in_process: Run) -> None:
     """What they import at the same time, datetime too, does not corrupt the heap of CPython.
 
-    (3.13.0 does so by itself where the main interpreter has not imported datetime before; so does
-    `import stmpy`, there.)
+    (3.13.0 does so by itself where the main interpreter has not imported datetime before.)
     """
     if not first and sys.version_info < (3, 14):
         first = "import datetime"
@@ -62,6 +61,30 @@ def test_interpreters_import_at_once(first: str, in_process: Run) -> None:
         import stmpy as stm
 
         assert stm.TVar("table")["all"] == 240
+    """)
+
+
+def test_interpreters_import_at_once_and_main_never(in_process: Run) -> None:
+    """On 3.13.0 they must not import datetime unasked: nothing has made that safe for them."""
+    in_process("""
+        import _interpreters, sys, threading
+
+        TEXT = "import stmpy, sys; assert 'datetime' not in sys.modules"
+
+        failures = []
+
+        def work():
+            id = _interpreters.create("isolated")
+            failures.append(_interpreters.exec(id, TEXT))
+            _interpreters.destroy(id)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == [None] * 4, [failure and failure.errdisplay for failure in failures]
+        assert "stmpy" not in sys.modules
     """)
 
 

@@ -117,7 +117,11 @@ class Block:
             if self.site.rerunnable:
                 saved = save(frame, self.site)
                 if saved is None:
-                    self.site = self.site._replace(rerunnable=False, reason="a name is unbound")
+                    self.site = Site(
+                        with_line=self.site.with_line,
+                        suspends=self.site.suspends,
+                        reason="a name is unbound",
+                    )
                 else:
                     self.saved = saved
             rerunner.serial += not self.site.rerunnable
