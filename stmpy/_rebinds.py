@@ -274,7 +274,10 @@ def _in_function(variables: _Locals, body: int, inside: set[int], cells: set[str
         first = variables.first(name, body)
         if variables.stores(name, inside) and (first or sees_all):
             names.add(name)
-        if variables.does(name, _CHECKS, first) or (sees_all and name not in bound):
+        # No program can write a name like those of pytest's assertions, `@py_assert1`: whatever
+        # has made the code has seen to it that they are read only after they were bound.
+        checks = name.isidentifier() and variables.does(name, _CHECKS, first)
+        if checks or (sees_all and name not in bound):
             must_be_bound.add(name)
     for name in cells:
         if sees_all or _may_notice_unbound(variables, name, body, everywhere):

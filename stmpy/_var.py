@@ -121,7 +121,9 @@ class TVar(_native.Var[K, V], MutableMapping[K, V]):
         return _bound, (type(self), self.name, self.store)
 
     def __repr__(self) -> str:
-        return f"TVar({self.name!r})"
+        from stmpy._repr import describe, mapping
+
+        return describe("TVar", self.name, lambda: mapping(self))
 
     def __or__(self, other: Mapping[K, V]) -> dict[K, V]:
         if not isinstance(other, Mapping):
@@ -190,7 +192,9 @@ class TRef(_native.Ref[V]):
         return _bound, (type(self), self.name, self.store)
 
     def __repr__(self) -> str:
-        return f"TRef({self.name!r})"
+        from stmpy._repr import brief, describe
+
+        return describe("TRef", self.name, lambda: brief(self._look_at(None)))
 
     def swap(self, fn: Callable[[V], V]) -> V:
         """Set the value to `fn(value)` and return it; a block of its own outside one."""

@@ -63,7 +63,7 @@ class watch:  # used as a function, as `open` is
         self._file = -1
 
     def __repr__(self) -> str:
-        names = ", ".join(repr(variable) for variable in self._variables)
+        names = ", ".join(f"{type(one).__name__}({one.name!r})" for one in self._variables)
         return f"watch({names})"
 
     @property

@@ -250,6 +250,10 @@ static PyMethodDef var_methods[] = {
      "copy($self, /)\n--\n\nAll keys and values, at one snapshot, as a dict."},
     {"get_many", (PyCFunction)(void (*)(void))var_get_many, METH_VARARGS | METH_KEYWORDS,
      "get_many($self, /, keys, default=None)\n--\n\nA dict of the keys' values, at one snapshot."},
+    {"_look", (PyCFunction)var_look, METH_NOARGS,
+     "_look($self, /)\n--\n\nHow many keys there are, and some of them; the block has read none."},
+    {"_look_at", (PyCFunction)var_look_at, METH_O,
+     "_look_at($self, key, /)\n--\n\nThe value or None; the block has not read it."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -336,6 +340,8 @@ static PyMethodDef ref_methods[] = {
     {"ensure", (PyCFunction)ref_ensure, METH_NOARGS,
      "ensure($self, /)\n--\n\n"
      "The value, read such that it is validated under isolation='snapshot' as well."},
+    {"_look_at", (PyCFunction)var_look_at, METH_O,
+     "_look_at($self, key, /)\n--\n\nThe value, given None; the block has not read it."},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "TRef[int] is for type checkers."},
     {NULL, NULL, 0, NULL},
 };

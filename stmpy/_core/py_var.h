@@ -72,4 +72,8 @@ PyObject *var_iterate(struct var *self);
 PyObject *var_copy(struct var *self, PyObject *unused);
 PyObject *var_get_many(struct var *self, PyObject *args, PyObject *kwargs);
 
+/* What repr() shows, in py_look.c. */
+PyObject *var_look(struct var *self, PyObject *unused);
+PyObject *var_look_at(struct var *self, PyObject *key);
+
 #endif

@@ -172,6 +172,20 @@ typedef bool (*txn_visit)(void *context, const uint8_t *key, uint32_t length,
 enum stm_status txn_walk(struct txn *txn, region_ref variable, bool values, txn_visit visit,
                          void *context);
 
+/* ---- looking (txn_look.c) --------------------------------------------------------------- */
+
+/* Calls `glimpse` for what the transaction sees now, as it is; nothing joins the read set.
+ * `entry` is the transaction's own, or NULL.  `glimpse` only copies: it runs within a read
+ * operation, and returns false when it has enough. */
+typedef bool (*txn_glimpse)(void *context, const struct key *key, const struct version *version,
+                            const struct txn_entry *entry);
+enum stm_status txn_look_at(const struct txn *txn, const struct key *key, txn_glimpse glimpse,
+                            void *context);
+
+/* The same for some keys of a variable, of which it counts all. */
+enum stm_status txn_look(const struct txn *txn, region_ref variable, txn_glimpse glimpse,
+                         void *context, uint64_t *count);
+
 static inline const uint8_t *txn_entry_key(const struct txn *txn, const struct txn_entry *entry)
 {
     return txn->keys + entry->key_offset;

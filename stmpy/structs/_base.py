@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +26,7 @@ class Structure:
     _state: TVar[Any, Any]
 
     def _open(self, name: str | None, store: Store | None, options: tuple[Any, ...]) -> None:
-        given = f"{self._kind}:{secrets.token_hex(8) if name is None else name}"
+        given = f"{self._kind}:{os.urandom(8).hex() if name is None else name}"
         self._state = TVar(given, store=store or default_store())
         new = self.store.atomically(label=f"new {type(self).__name__}")
         self._options = new(lambda: self._agree(options))()
@@ -40,7 +40,7 @@ class Structure:
             return options
         if options not in (found, self._defaults):
             raise StmError(
-                f"{self!r}: exists with other options, {found}; leave them out or give the same"
+                f"{self._what}: exists with other options, {found}; leave them out or give the same"
             )
         return tuple(found)
 
@@ -63,6 +63,17 @@ class Structure:
         return _attach, (type(self), self.name, self.store)
 
     def __repr__(self) -> str:
+        from stmpy._repr import describe
+
+        return describe(type(self).__name__, self.name, self._contents)
+
+    def _contents(self) -> str:
+        """What `repr` says of its state; reads with `_look_at`, which no block notices."""
+        raise NotImplementedError
+
+    @property
+    def _what(self) -> str:
+        """What it is called in messages."""
         return f"{type(self).__name__}({self.name!r})"
 
     def __eq__(self, other: object) -> bool:
@@ -90,7 +101,7 @@ class Structure:
             raise ValueError(f"timeout is a number of seconds from 0 up, not {timeout!r}")
         if _native.in_transaction():
             raise NestedMisuse(
-                f"{self!r}: timeout= within a block; give it to the block, "
+                f"{self._what}: timeout= within a block; give it to the block, "
                 "`stm.atomically(timeout=...)`, or use or_else for an alternative"
             )
         try:

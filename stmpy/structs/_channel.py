@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from stmpy import _native
+from stmpy._repr import describe
 from stmpy._store import Store
 from stmpy.errors import StmError
 from stmpy.structs._base import Structure
@@ -32,12 +33,16 @@ class TChannel[T](Structure):
         self._state["sent"] = self._state["subscribers"] = 0
         self._state["closed"] = False
 
+    def _contents(self) -> str:
+        closed = ", closed" if self._state._look_at("closed") else ""
+        return f"{self._state._look_at('subscribers')} subscribers{closed}"
+
     def send(self, item: T) -> None:
         """Give the item to every subscriber; raises `Closed` after `close`."""
 
         def send() -> None:
             if self._state["closed"]:
-                raise Closed(f"{self!r}: closed; make another channel to send on")
+                raise Closed(f"{self._what}: closed; make another channel to send on")
             subscribers = self._state["subscribers"]
             if subscribers:
                 number = self._state["sent"]
@@ -52,7 +57,7 @@ class TChannel[T](Structure):
 
     def subscribe(self) -> Subscription[T]:
         """A reader of all that is sent from now on."""
-        key = secrets.token_hex(8)
+        key = os.urandom(8).hex()
 
         def subscribe() -> None:
             self._state["subscribers"] += 1
@@ -76,6 +81,13 @@ class Subscription[T]:
     def __reduce__(self) -> tuple[Any, ...]:
         return Subscription, (self._channel, self._key)
 
+    def __repr__(self) -> str:
+        return describe("Subscription", self._channel.name, self._contents)
+
+    def _contents(self) -> str:
+        number = self._state._look_at(("next", self._key))
+        return "closed" if number is None else f"{self._state._look_at('sent') - number} unread"
+
     def _drop(self, number: int) -> T:
         """The item; the last subscriber that comes for it takes it out."""
         left, item = self._state["item", number]
@@ -89,10 +101,10 @@ class Subscription[T]:
     def _take(self) -> T:
         number = self._state.get(("next", self._key))
         if number is None:
-            raise Closed(f"{self._channel!r}: this subscription is closed; subscribe again")
+            raise Closed(f"{self._channel._what}: this subscription is closed; subscribe again")
         if ("item", number) not in self._state:
             if self._state["closed"]:
-                raise Closed(f"{self._channel!r}: closed, and everything is read")
+                raise Closed(f"{self._channel._what}: closed, and everything is read")
             _native.retry()
         self._state["next", self._key] = number + 1
         return self._drop(number)
@@ -104,11 +116,11 @@ class Subscription[T]:
         """
 
         def empty() -> T:
-            raise Empty(f"{self._channel!r}: nothing was sent; send, or let get wait")
+            raise Empty(f"{self._channel._what}: nothing was sent; send, or let get wait")
 
         if not block:
             return self._channel._run(lambda: _native.or_else(self._take, empty))
-        late = Empty(f"{self._channel!r}: nothing was sent in time")
+        late = Empty(f"{self._channel._what}: nothing was sent in time")
         return self._channel._wait(self._take, timeout, lambda: late)
 
     def get_nowait(self) -> T:

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, MutableSet
 from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, Final, Self
 
+from stmpy._repr import brief, within
 from stmpy._store import Store
 from stmpy.structs._base import OPTIONS, Structure
 
@@ -23,6 +24,9 @@ class TCounter(Structure):
 
     def __init__(self, name: str | None = None, *, store: Store | None = None) -> None:
         self._open(name, store, ())
+
+    def _contents(self) -> str:
+        return brief(self._state._look_at(_VALUE) or 0)
 
     def add(self, n: int = 1) -> None:
         """Add `n`, which may be negative."""
@@ -54,6 +58,11 @@ class TSet[T: Hashable](Structure, MutableSet[T]):
     def _create(self, options: tuple[Any, ...]) -> None:
         for element in self._initial:
             self._state["in", element] = True
+
+    def _contents(self) -> str:
+        count, some = self._state._look()
+        elements = [brief(key[1]) for key, _ in some if key != OPTIONS]
+        return within(elements, count - 1, len(elements))
 
     @classmethod
     def _from_iterable[S](cls, it: Iterable[S]) -> AbstractSet[S]:

@@ -49,6 +49,9 @@ class _Queue[T](Structure):
         """How many items it holds."""
         raise NotImplementedError
 
+    def _filled(self, count: str) -> str:
+        return f"{count} of {self.maxsize} items" if self.maxsize else f"{count} items"
+
     @property
     def maxsize(self) -> int:
         """How many items fit; 0 is any number."""
@@ -60,7 +63,8 @@ class _Queue[T](Structure):
             return self.put_nowait(item)
         if timeout is None:
             return self._state.store.run(self._put, item)
-        return self._wait(lambda: self._put(item), timeout, lambda: Full(f"{self!r}: still full"))
+        late = Full(f"{self._what}: still full")
+        return self._wait(lambda: self._put(item), timeout, lambda: late)
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Take the first item; waits while there is none, or raises `Empty` where it may not."""
@@ -68,13 +72,14 @@ class _Queue[T](Structure):
             return self.get_nowait()
         if timeout is None:
             return self._state.store.run(self._get)
-        return self._wait(self._get, timeout, lambda: Empty(f"{self!r}: still empty"))
+        late = Empty(f"{self._what}: still empty")
+        return self._wait(self._get, timeout, lambda: late)
 
     def put_nowait(self, item: T) -> None:
         """Put an item in, or raise `Full` at once."""
 
         def full() -> None:
-            raise Full(f"{self!r}: holds its {self.maxsize} items; get some, or let put wait")
+            raise Full(f"{self._what}: holds its {self.maxsize} items; get some, or let put wait")
 
         self._run(lambda: _native.or_else(lambda: self._put(item), full))
 
@@ -82,7 +87,7 @@ class _Queue[T](Structure):
         """Take the first item, or raise `Empty` at once."""
 
         def empty() -> T:
-            raise Empty(f"{self!r}: holds nothing; put something in, or let get wait")
+            raise Empty(f"{self._what}: holds nothing; put something in, or let get wait")
 
         return self._run(lambda: _native.or_else(self._get, empty))
 
@@ -151,7 +156,7 @@ class TQueue[T](_Queue[T]):
         """Append all items in one block, which waits until there is room for all."""
         items = list(items)
         if self.maxsize and len(items) > self.maxsize:
-            raise ValueError(f"{len(items)} items never fit into {self!r} of {self.maxsize}")
+            raise ValueError(f"{len(items)} items never fit into {self._what} of {self.maxsize}")
 
         def put_many() -> None:
             first = self._state[_TAIL]
@@ -163,6 +168,10 @@ class TQueue[T](_Queue[T]):
             self._state[_TAIL] = first + len(items)
 
         self._run(put_many)
+
+    def _contents(self) -> str:
+        head, tail = self._state._look_at(_HEAD), self._state._look_at(_TAIL)
+        return self._filled(str(tail - head))
 
     def qsize(self) -> int:
         """How many items it holds."""
@@ -193,6 +202,10 @@ class TPriorityQueue[T](_Queue[T]):
         _native.check(items)
         result: T = items.pop(0)
         return result
+
+    def _contents(self) -> str:
+        items = self._state._look_at("items")
+        return self._filled("..." if items is ... else str(len(items)))
 
     def qsize(self) -> int:
         """How many items it holds."""

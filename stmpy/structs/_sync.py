@@ -57,6 +57,9 @@ class TSemaphore(Structure):
     def _create(self, options: tuple[Any, ...]) -> None:
         self._state["free"] = options[0]
 
+    def _contents(self) -> str:
+        return f"{self._state._look_at('free')} of {self._options[0]} free"
+
     # ---- whose they are --------------------------------------------------------------------------
 
     @property
@@ -68,7 +71,7 @@ class TSemaphore(Structure):
         key = ("held", *hub_of(self.store).token)
         held: int = self._state.get(key, 0) + n
         if held < 0:
-            raise ValueError(f"{self!r}: this interpreter does not hold as many as it releases")
+            raise ValueError(f"{self._what}: this interpreter does not hold as many as it releases")
         if held:
             self._state[key] = held
         else:
@@ -130,7 +133,7 @@ class TSemaphore(Structure):
         def give() -> None:
             free = self._state["free"] + n
             if free > self._options[0]:
-                raise ValueError(f"{self!r}: released more often than acquired")
+                raise ValueError(f"{self._what}: released more often than acquired")
             if self._owned:
                 self._own(-n)
             self._state["free"] = free
@@ -154,6 +157,9 @@ class TEvent(Structure):
 
     def _create(self, options: tuple[Any, ...]) -> None:
         self._state["set"] = False
+
+    def _contents(self) -> str:
+        return "set" if self._state._look_at("set") else "not set"
 
     def is_set(self) -> bool:
         """Whether the flag is up."""
@@ -191,6 +197,9 @@ class TLatch(Structure):
 
     def _create(self, options: tuple[Any, ...]) -> None:
         self._state["count"] = options[0]
+
+    def _contents(self) -> str:
+        return f"{self._state._look_at('count')} left"
 
     @property
     def count(self) -> int:
@@ -236,6 +245,10 @@ class TBarrier(Structure):
         self._state["round"] = self._state["waiting"] = 0
         self._state["broken"] = False
 
+    def _contents(self) -> str:
+        broken = ", broken" if self._state._look_at("broken") else ""
+        return f"{self._state._look_at('waiting')} of {self.parties} waiting{broken}"
+
     @property
     def parties(self) -> int:
         """How many threads it takes."""
@@ -253,7 +266,7 @@ class TBarrier(Structure):
 
     def _arrive(self) -> tuple[int, int]:
         if self._state["broken"]:
-            raise BrokenBarrier(f"{self!r}: broken; reset() it when nobody waits")
+            raise BrokenBarrier(f"{self._what}: broken; reset() it when nobody waits")
         place, turn = self._state["waiting"], self._state["round"]
         if place + 1 == self.parties:
             self._state["waiting"] = 0
@@ -297,7 +310,7 @@ class TBarrier(Structure):
         leaves by another exception, and in those that wait at a `reset`.
         """
         if _native.in_transaction():
-            raise NestedMisuse(f"{self!r}: wait() within a block, which nobody else could see")
+            raise NestedMisuse(f"{self._what}: wait() within a block, which nobody else could see")
         place, turn = self._run(self._arrive)
         try:
             passed = self._wait(lambda: self._leave(turn), timeout, _TooLate)
@@ -307,7 +320,7 @@ class TBarrier(Structure):
             self._run(lambda: self._give_up(turn))
             raise
         if not passed:
-            raise BrokenBarrier(f"{self!r}: not all came; reset() it when nobody waits")
+            raise BrokenBarrier(f"{self._what}: not all came; reset() it when nobody waits")
         return int(place)
 
     def abort(self) -> None:

@@ -35,7 +35,7 @@ def test_a_name_is_one_structure(store: stm.Store, kind: Any, options: tuple[Any
     for other in (again, same, travelled):
         assert other == made
         assert (other.name, other.store, other._options) == ("name", store, made._options)
-    assert repr(made) == f"{kind.__name__}('name')"
+    assert repr(made).startswith(f"{kind.__name__}('name', ")
     assert kind(None, *options, store=store).name != kind(None, *options, store=store).name
 
 

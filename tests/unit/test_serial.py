@@ -123,6 +123,17 @@ ORDINARY = [
 ]
 
 
+def test_assertions_that_pytest_has_rewritten_do_not_make_a_block_serial(table: Table) -> None:
+    """They have names of their own, which are bound on some paths only and read on no others."""
+    with table.store.atomically() as block:
+        table["a"] = "text"
+        serial = block.serial
+    assert table["a"] == "other" or "ex" in table["a"]
+    assert not serial
+    code = test_assertions_that_pytest_has_rewritten_do_not_make_a_block_serial.__code__
+    assert any(name.startswith("@py_") for name in code.co_varnames)
+
+
 @pytest.mark.parametrize("work", ORDINARY)
 def test_an_ordinary_block_is_not_serial(work: Callable[[Table], object], table: Table) -> None:
     for _ in range(2):
