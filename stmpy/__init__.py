@@ -110,17 +110,19 @@ __all__ = [
 ]
 
 
-def snapshot() -> atomically:
+def snapshot(*, store: Store | None = None) -> atomically:
     """A block that only reads, at one snapshot, for as long as it likes.
 
     It keeps no read set, never conflicts and never waits. Raises `ReadOnly` at a write, and
     `SnapshotTooOld` once the history it needs has outgrown `history_bytes`.
     """
-    return atomically(read_only=True)
+    return atomically(read_only=True, store=store)
 
 
 def stats(store: Store | None = None) -> Stats:
     """What happened on the store so far (the default one, unless another is given)."""
+    if store is not None and not isinstance(store, Store):
+        raise TypeError(f"stats(store) takes a Store, as stmpy.open returns it, not {store!r}")
     return (store or default_store()).stats()
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stmpy import _native
+from stmpy._repr import brief
 from stmpy._store import Store, default_store
 from stmpy.errors import InvariantViolated, NestedMisuse, StmError, StoreClosed
 
@@ -28,12 +29,11 @@ def _refused(outcome: object) -> bool:
     return outcome is not None and not outcome
 
 
-def _violated(what: str, outcome: object, error: Exception | None) -> InvariantViolated:
+def _violated(
+    what: str, advice: str, outcome: object, error: Exception | None
+) -> InvariantViolated:
     why = f"returned {outcome!r}" if error is None else f"{type(error).__name__}: {error}"
-    violated = InvariantViolated(
-        f"{what}: does not hold after this block ({why}); nothing was changed: let the block keep "
-        "it, or change the rule"
-    )
+    violated = InvariantViolated(f"{what} ({why}); nothing was changed: {advice}")
     violated.result = outcome
     violated.__cause__ = error
     return violated
@@ -41,6 +41,11 @@ def _violated(what: str, outcome: object, error: Exception | None) -> InvariantV
 
 def _name(fn: Callable[..., object]) -> str:
     return str(getattr(fn, "__qualname__", None) or repr(fn))
+
+
+def _broken(fn: _Invariant, outcome: object, error: Exception | None) -> InvariantViolated:
+    what = f"invariant {_name(fn)}: does not hold after this block"
+    return _violated(what, "let the block keep it, or change the rule", outcome, error)
 
 
 def _judge(fn: _Invariant, run: Callable[[_Invariant], tuple[bool, object]]) -> None:
@@ -51,9 +56,9 @@ def _judge(fn: _Invariant, run: Callable[[_Invariant], tuple[bool, object]]) -> 
     except StmError:
         raise
     except Exception as error:
-        raise _violated(f"invariant {_name(fn)}", None, error) from error
+        raise _broken(fn, None, error) from error
     if refused:
-        raise _violated(f"invariant {_name(fn)}", outcome, None)
+        raise _broken(fn, outcome, None)
 
 
 def _validate(what: str, check: Callable[[], object], name: str, key: Any) -> None:
@@ -66,7 +71,8 @@ def _validate(what: str, check: Callable[[], object], name: str, key: Any) -> No
     except Exception as raised:
         outcome, error, refused = None, raised, True
     if refused:
-        violated = _violated(what, outcome, error)
+        advice = "write a value that it accepts, or change the validator"
+        violated = _violated(what, advice, outcome, error)
         violated.variable, violated.key = name, key
         raise violated
 
@@ -154,7 +160,8 @@ def validate_keys(store: Store, name: str, fn: Callable[[Any, Any], object]) -> 
 
     def check(store: Store, name: str, key: Any) -> None:
         value = _native.Var[Any, Any](store, name)[key]
-        _validate(f"{name}[{key!r}] = {value!r}", lambda: fn(key, value), name, key)
+        what = f"{name}[{brief(key)}] = {brief(value)}: refused by its validator {_name(fn)}"
+        _validate(what, lambda: fn(key, value), name, key)
 
     def check_all() -> None:
         for key in _native.Var[Any, Any](store, name):
@@ -168,7 +175,8 @@ def validate_value(store: Store, name: str, fn: Callable[[Any], object]) -> None
 
     def check(store: Store, name: str, key: Any) -> None:
         value = _native.Ref[Any](store, name).value
-        _validate(f"{name} = {value!r}", lambda: fn(value), name, key)
+        what = f"{name} = {brief(value)}: refused by its validator {_name(fn)}"
+        _validate(what, lambda: fn(value), name, key)
 
     def check_all() -> None:
         if _native.Ref[Any](store, name).value is not None:

@@ -167,6 +167,8 @@ def open(
         if name is not None:
             raise ValueError("a store has a path or a name; a path names it already")
         return _open_path(path, durability == "relaxed", max_bytes, history_bytes, progress)
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"the name of a store is a str, not {name!r}")
     if name is not None and not 0 < len(name.encode()) < 64:
         raise ValueError(f"the name of a store has 1 to 63 bytes, not {len(name.encode())}")
     if name == _DEFAULT_NAME:
@@ -189,6 +191,9 @@ def _open_path(
 
 
 def _open(name: str, max_bytes: int | None, history_bytes: int | None) -> Store:
+    for what, bytes in (("max_bytes", max_bytes), ("history_bytes", history_bytes)):
+        if bytes is not None and not isinstance(bytes, int):
+            raise TypeError(f"{what} is a whole number of bytes, not {bytes!r}")
     size = _default_size() if max_bytes is None else max_bytes
     history = size // 2 if history_bytes is None else history_bytes
     if not 1 << 16 <= size <= 1 << 35:

@@ -46,8 +46,33 @@ def _claim(
     new(claim)()
 
 
-def _name(name: str | None) -> str:
-    return f"~{os.urandom(8).hex()}" if name is None else name
+def name_of(kind: str, name: object) -> str:
+    """The name that was given, or one that nobody else has."""
+    if name is None:
+        return f"~{os.urandom(8).hex()}"
+    if isinstance(name, str):
+        return name
+    from stmpy._repr import brief
+
+    raise TypeError(
+        f"{kind}({brief(name)}): the first argument is the name, a str, or None for none; what it "
+        "begins with comes after that"
+    )
+
+
+def _pairs(name: str | None, initial: Mapping[K, V] | Iterable[tuple[K, V]]) -> Mapping[K, V]:
+    """The initial contents of a mapping, which can be put in more than once."""
+    if isinstance(initial, Mapping):
+        return initial
+    try:
+        return dict(initial)
+    except (TypeError, ValueError) as error:
+        from stmpy._repr import brief
+
+        raise TypeError(
+            f"TVar({name!r}, {brief(initial)}): begins with a mapping or with (key, value) pairs "
+            f"({error}); for a single value, such as a list, there is TRef"
+        ) from error
 
 
 class _Items(ItemsView[K, V]):
@@ -100,7 +125,8 @@ class TVar(_native.Var[K, V], MutableMapping[K, V]):
         store: Store | None = None,
         validator: Callable[..., object] | None = None,
     ) -> Self:
-        return super().__new__(cls, store or default_store(), _name(name), initial is None)
+        given = name_of("TVar", name)
+        return super().__new__(cls, store or default_store(), given, initial is None)
 
     def __init__(
         self,
@@ -110,12 +136,13 @@ class TVar(_native.Var[K, V], MutableMapping[K, V]):
         store: Store | None = None,
         validator: Callable[[K, V], object] | None = None,
     ) -> None:
+        pairs = None if initial is None else _pairs(name, initial)
         if validator is not None:
             from stmpy._invariants import validate_keys
 
             validate_keys(self.store, self.name, validator)
-        if initial is not None:
-            _claim(self, name, lambda: self.update(initial))
+        if pairs is not None:
+            _claim(self, name, lambda: self.update(pairs))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _bound, (type(self), self.name, self.store)
@@ -171,7 +198,8 @@ class TRef(_native.Ref[V]):
         store: Store | None = None,
         validator: Callable[..., object] | None = None,
     ) -> Self:
-        return super().__new__(cls, store or default_store(), _name(name), initial is None)
+        given = name_of("TRef", name)
+        return super().__new__(cls, store or default_store(), given, initial is None)
 
     def __init__(
         self,

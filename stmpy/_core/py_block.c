@@ -16,6 +16,7 @@
 #include "py_errors.h"
 #include "py_hub.h"
 #include "py_invariants.h"
+#include "py_timeout.h"
 #include "py_wait.h"
 #include "stats.h"
 
@@ -313,7 +314,7 @@ static int take_loss(struct thread_context *context)
                              "max_attempts out",
                              block->losses);
     if (block->deadline_ns != NO_DEADLINE && platform_now_ns() >= block->deadline_ns)
-        return errors_raise(context, STM_TIMED_OUT, NULL, NULL);
+        return timeout_raise(context, TIMEOUT_LOST, NULL, NULL);
     back_off(context);
     return 0;
 }

@@ -158,7 +158,8 @@ PyObject *call_run(struct module_state *state, PyObject *store, PyObject *const 
                    Py_ssize_t count, PyObject *names)
 {
     if (count < 1 || !PyCallable_Check(args[0])) {
-        PyErr_SetString(PyExc_TypeError, "run(fn, /, *args, **kwargs): fn must be callable");
+        PyErr_Format(PyExc_TypeError, "run(fn, /, *args, **kwargs) takes a function to call, not %R",
+                     count < 1 ? Py_None : args[0]);
         return NULL;
     }
     struct call call = {.function = args[0],

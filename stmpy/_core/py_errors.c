@@ -2,6 +2,8 @@
  */
 #include "py_errors.h"
 
+#include "py_timeout.h"
+
 #include <errno.h>
 
 int errors_format(struct module_state *state, enum error_kind kind, const char *format, ...)
@@ -54,10 +56,7 @@ int errors_raise(struct thread_context *context, enum stm_status status, PyObjec
         return raise_at(state, ERROR_ENCODE, name, key,
                         "one block may write 64 MiB; split the work into several blocks");
     case STM_TIMED_OUT:
-        return errors_format(state, ERROR_TIMEOUT,
-                             "this block: its timeout passed in attempt %u; nothing was "
-                             "changed: try again with more time",
-                             context->block.attempt);
+        return timeout_raise(context, TIMEOUT_LOCKED, NULL, NULL);
     case STM_NO_SLOT:
         return errors_format(state, ERROR_STM,
                              "all %u places for threads in this store are taken; end threads "

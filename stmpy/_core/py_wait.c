@@ -12,6 +12,7 @@
 #include "py_hub.h"
 #include "py_rerun.h"
 #include "py_sites.h"
+#include "py_timeout.h"
 #include "wait.h"
 
 static struct thread_context *context_in_block(struct module_state *state, const char *what)
@@ -148,6 +149,8 @@ static int sleep_registered(struct thread_context *context, struct store *store,
     Py_END_ALLOW_THREADS
     if (raised)
         return -1;
+    if (status == STM_TIMED_OUT)
+        return timeout_raise(context, TIMEOUT_PARKED, store, slot);
     return status == STM_OK ? 0 : errors_raise(context, status, NULL, NULL);
 }
 
@@ -233,16 +236,35 @@ static int try_alternative(struct thread_context *context, PyObject *function, P
     return -1;
 }
 
-static PyObject *or_else(PyObject *module, PyObject *const *args, Py_ssize_t count)
+/* What is wrong with the arguments of or_else: false with TypeError. */
+static bool are_functions(PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    if (names != NULL && PyTuple_GET_SIZE(names) > 0) {
+        PyErr_Format(PyExc_TypeError,
+                     "or_else() takes functions alone, not %U=; options such as a timeout belong "
+                     "to the block: stm.atomically(timeout=...)",
+                     PyTuple_GET_ITEM(names, 0));
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (!PyCallable_Check(args[i])) {
+            PyErr_Format(PyExc_TypeError, "or_else(first, second, ...) takes functions, not %R",
+                         args[i]);
+            return false;
+        }
+    }
+    if (count < 1)
+        PyErr_SetString(PyExc_TypeError, "or_else(first, second, ...) takes at least one function");
+    return count >= 1;
+}
+
+static PyObject *or_else(PyObject *module, PyObject *const *args, Py_ssize_t count,
+                         PyObject *names)
 {
     struct module_state *state = module_state_of(module);
     struct thread_context *context = thread_here(state);
-    if (context == NULL)
+    if (context == NULL || !are_functions(args, count, names))
         return NULL;
-    if (count < 1) {
-        PyErr_SetString(PyExc_TypeError, "or_else(first, second, ...) takes at least one function");
-        return NULL;
-    }
     if (context->depth == 0)
         return call_in_block(state, module, "or_else", args, count);
     for (Py_ssize_t i = 0; i < count; i++) {
@@ -329,7 +351,7 @@ PyMethodDef wait_methods[] = {
     {"retry", retry, METH_NOARGS,
      "retry()\n--\n\nGive the attempt up, wait until something that it has read changes, run again."},
     {"check", check, METH_O, "check(condition, /)\n--\n\nretry() unless the condition holds."},
-    {"or_else", (PyCFunction)(void (*)(void))or_else, METH_FASTCALL,
+    {"or_else", (PyCFunction)(void (*)(void))or_else, METH_FASTCALL | METH_KEYWORDS,
      "or_else(first, /, *others)\n--\n\nThe result of the first function that does not retry."},
     {"on_commit", on_commit, METH_O,
      "on_commit(fn, /)\n--\n\nCall fn() once after the block has committed."},

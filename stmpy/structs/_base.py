@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 from stmpy import _native
 from stmpy._store import Store, default_store
-from stmpy._var import TVar
+from stmpy._var import TVar, name_of
 from stmpy.errors import NestedMisuse, StmError, TransactionTimeout
 
 # How a structure's options are kept in its variable, so that every handle has the same.
 OPTIONS = "options"
+
+
+def whole(what: str, number: object, least: int) -> None:
+    """Raise TypeError or ValueError unless it is a whole number, `least` or more."""
+    if isinstance(number, int) and number >= least:
+        return
+    error = ValueError if isinstance(number, int) else TypeError
+    raise error(f"{what} from {least} up, not {number!r}")
 
 
 class Structure:
@@ -26,8 +33,8 @@ class Structure:
     _state: TVar[Any, Any]
 
     def _open(self, name: str | None, store: Store | None, options: tuple[Any, ...]) -> None:
-        given = f"{self._kind}:{os.urandom(8).hex() if name is None else name}"
-        self._state = TVar(given, store=store or default_store())
+        given = name_of(type(self).__name__, name)
+        self._state = TVar(f"{self._kind}:{given}", store=store or default_store())
         new = self.store.atomically(label=f"new {type(self).__name__}")
         self._options = new(lambda: self._agree(options))()
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from stmpy import _native
 from stmpy._store import Store
 from stmpy.errors import StmError
-from stmpy.structs._base import Structure
+from stmpy.structs._base import Structure, whole
 
 _HEAD: Final = "head"
 _TAIL: Final = "tail"
@@ -33,8 +33,7 @@ class _Queue[T](Structure):
     def __init__(
         self, name: str | None = None, maxsize: int = 0, *, store: Store | None = None
     ) -> None:
-        if maxsize < 0:
-            raise ValueError(f"maxsize is a number from 0 up, not {maxsize!r}")
+        whole("maxsize is a number", maxsize, 0)
         self._open(name, store, (maxsize,))
 
     def _put(self, item: T) -> None:
@@ -135,8 +134,7 @@ class TQueue[T](_Queue[T]):
 
     def get_many(self, most: int) -> list[T]:
         """Take up to `most` of the oldest items in one block; waits for the first of them."""
-        if most < 1:
-            raise ValueError(f"most is a number from 1 up, not {most!r}")
+        whole("most is a number", most, 1)
 
         def get_many() -> list[T]:
             items: list[T] = []

@@ -11,7 +11,7 @@ from stmpy import _native
 from stmpy._hubs import hub_of
 from stmpy._store import Store
 from stmpy.errors import NestedMisuse, StmError
-from stmpy.structs._base import Structure
+from stmpy.structs._base import Structure, whole
 
 
 class BrokenBarrier(StmError, threading.BrokenBarrierError):
@@ -48,8 +48,7 @@ class TSemaphore(Structure):
         owner: Literal["interpreter"] | None = None,
         store: Store | None = None,
     ) -> None:
-        if value < 0:
-            raise ValueError(f"value is a number of permits from 0 up, not {value!r}")
+        whole("value is a number of permits", value, 0)
         if owner not in (None, "interpreter"):
             raise ValueError(f"owner is 'interpreter' or None, not {owner!r}")
         self._open(name, store, (value, owner))
@@ -127,8 +126,7 @@ class TSemaphore(Structure):
 
     def release(self, n: int = 1) -> None:
         """Give `n` permits back; raises ValueError above the number there were at the start."""
-        if n < 1:
-            raise ValueError(f"n is a number of permits from 1 up, not {n!r}")
+        whole("n is a number of permits", n, 1)
 
         def give() -> None:
             free = self._state["free"] + n
@@ -191,8 +189,7 @@ class TLatch(Structure):
     def __init__(
         self, name: str | None = None, count: int = 1, *, store: Store | None = None
     ) -> None:
-        if count < 0:
-            raise ValueError(f"count is a number from 0 up, not {count!r}")
+        whole("count is a number", count, 0)
         self._open(name, store, (count,))
 
     def _create(self, options: tuple[Any, ...]) -> None:
@@ -208,8 +205,7 @@ class TLatch(Structure):
 
     def count_down(self, n: int = 1) -> None:
         """Count down by `n`, to 0 at most."""
-        if n < 1:
-            raise ValueError(f"n is a number from 1 up, not {n!r}")
+        whole("n is a number", n, 1)
 
         def count_down() -> None:
             self._state["count"] = max(0, self._state["count"] - n)
@@ -233,8 +229,7 @@ class TBarrier(Structure):
     def __init__(
         self, name: str | None = None, parties: int = 0, *, store: Store | None = None
     ) -> None:
-        if parties < 0:
-            raise ValueError(f"parties is a number from 1 up, not {parties!r}")
+        whole("parties is a number", parties, 0)
         self._open(name, store, (parties,))
 
     _defaults = (0,)
