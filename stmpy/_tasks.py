@@ -36,7 +36,17 @@ class _Waiting:
                 future.set_result(None)
 
     async def change(self, interest: _native.Interest, deadline: float | None) -> None:
-        """Wait until something that the block has read changes; TimeoutError at the deadline."""
+        """Wait for a change of what the block has read, or for its `until`; not past the deadline.
+
+        Raises TimeoutError at the deadline.
+        """
+        if interest.until is not None and (deadline is None or interest.until < deadline):
+            with suppress(TimeoutError):
+                await self._wait(interest, interest.until)
+        else:
+            await self._wait(interest, deadline)
+
+    async def _wait(self, interest: _native.Interest, deadline: float | None) -> None:
         future = self._futures[interest] = asyncio.get_running_loop().create_future()
         try:
             # What came before the future was there has rung for nobody.

@@ -154,6 +154,7 @@ static int start_attempt(struct thread_context *context)
     block->serial = (flags & TXN_SERIAL) != 0;
     block->doomed = block->committed = block->retrying = block->parked = false;
     block->waiter = 0;
+    block->wake_ns = NO_DEADLINE;
     Py_CLEAR(block->on_commit);
     Py_CLEAR(block->on_abort);
     Py_CLEAR(block->commutes);

@@ -98,9 +98,10 @@ struct interest {
     PyObject_HEAD
     struct hub *hub;   /* Owned */
     region_ref waiter; /* Owned: of the hub's slot; 0: closed */
+    uint64_t wake_ns;  /* Immutable: as in struct block */
 };
 
-static PyObject *new_interest(struct hub *hub, region_ref waiter)
+static PyObject *new_interest(struct hub *hub, region_ref waiter, uint64_t wake_ns)
 {
     PyTypeObject *type = hub->seat.state->interest_type;
     struct interest *self = (struct interest *)type->tp_alloc(type, 0);
@@ -110,6 +111,7 @@ static PyObject *new_interest(struct hub *hub, region_ref waiter)
     }
     self->hub = (struct hub *)Py_NewRef(hub);
     self->waiter = waiter;
+    self->wake_ns = wake_ns;
     return (PyObject *)self;
 }
 
@@ -152,6 +154,13 @@ static PyObject *interest_marked(struct interest *self, void *unused)
     return PyBool_FromLong(marked);
 }
 
+static PyObject *interest_until(struct interest *self, void *unused)
+{
+    (void)unused;
+    return self->wake_ns == NO_DEADLINE ? Py_NewRef(Py_None)
+                                        : PyFloat_FromDouble((double)self->wake_ns / 1e9);
+}
+
 static PyMethodDef interest_methods[] = {
     {"close", (PyCFunction)interest_close, METH_NOARGS,
      "close($self, /)\n--\n\nWait no longer; safe to call again."},
@@ -161,6 +170,7 @@ static PyMethodDef interest_methods[] = {
 static PyGetSetDef interest_getters[] = {
     {"marked", (getter)interest_marked, NULL, "True once something that was read has changed.",
      NULL},
+    {"until", (getter)interest_until, NULL, "When to run again at the latest, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -248,7 +258,7 @@ static PyObject *run(struct hub *self, PyObject *args, bool observes, PyObject *
     PyObject *result =
         call_on_hub((struct atomic *)options, self, observes, function, arguments, &waiter);
     if (waiter != 0)
-        *interest = new_interest(self, waiter);
+        *interest = new_interest(self, waiter, thread_here(self->seat.state)->block.wake_ns);
     if (waiter != 0 && *interest == NULL)
         Py_CLEAR(result);
     return result;

@@ -53,6 +53,7 @@ struct block {
     uint32_t losses;        /* attempts that ended in a conflict */
     uint32_t choosing;      /* or_else calls that a retry() ends in first */
     bool retrying;          /* doomed by retry(): wait before running again */
+    uint64_t wake_ns;       /* retry(until=...): wait no longer than that; NO_DEADLINE: no limit */
     bool doomed;            /* a conflict was found: only running again can follow */
     bool parked;            /* ended without an outcome: a waiter of the hub takes over */
     region_ref waiter;      /* what was left with the hub, or 0 */

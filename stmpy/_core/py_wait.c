@@ -15,6 +15,8 @@
 #include "py_timeout.h"
 #include "wait.h"
 
+#include <math.h>
+
 static struct thread_context *context_in_block(struct module_state *state, const char *what)
 {
     struct thread_context *context = thread_here(state);
@@ -81,11 +83,32 @@ static PyObject *retry_now(struct thread_context *context)
     return NULL;
 }
 
-static PyObject *retry(PyObject *module, PyObject *unused)
+/* A time of time.monotonic() as nanoseconds; one that has passed is 0. */
+static int to_moment(PyObject *until, uint64_t *out)
 {
-    (void)unused;
+    double seconds = until == Py_None ? HUGE_VAL : PyFloat_AsDouble(until);
+    if (seconds == -1.0 && PyErr_Occurred())
+        return -1;
+    if (isnan(seconds)) {
+        PyErr_SetString(PyExc_ValueError, "retry(until=...): a time of time.monotonic(), not nan");
+        return -1;
+    }
+    *out = seconds <= 0 ? 0 : seconds >= 9e9 ? NO_DEADLINE : (uint64_t)(seconds * 1e9);
+    return 0;
+}
+
+static PyObject *retry(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"until", NULL};
+    PyObject *until = Py_None;
+    uint64_t wake_ns;
     struct thread_context *context = context_in_block(module_state_of(module), "retry()");
-    return context == NULL ? NULL : retry_now(context);
+    if (context == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "|$O:retry", names, &until) ||
+        to_moment(until, &wake_ns) < 0)
+        return NULL;
+    if (wake_ns < context->block.wake_ns)
+        context->block.wake_ns = wake_ns;
+    return retry_now(context);
 }
 
 static PyObject *check(PyObject *module, PyObject *condition)
@@ -116,7 +139,10 @@ static int pass_wait(struct thread_context *context)
 {
     if (context->state->hook == NULL)
         return 0;
-    uint64_t timeout_ns = context->block.options.timeout_ns;
+    uint64_t timeout_ns = context->block.options.timeout_ns, wake_ns = context->block.wake_ns;
+    uint64_t now = platform_now_ns(), left = wake_ns > now ? wake_ns - now : 1;
+    if (wake_ns != NO_DEADLINE && (timeout_ns == 0 || left < timeout_ns))
+        timeout_ns = left;
     PyObject *timeout =
         timeout_ns == 0 ? Py_NewRef(Py_None) : PyFloat_FromDouble((double)timeout_ns / 1e9);
     int over = timeout == NULL ? -1 : block_at_point(context, POINT_WAIT, Py_None, timeout);
@@ -128,6 +154,7 @@ static int pass_wait(struct thread_context *context)
 static int sleep_registered(struct thread_context *context, struct store *store,
                             struct slot *slot)
 {
+    uint64_t deadline_ns = context->block.deadline_ns, wake_ns = context->block.wake_ns;
     int over = pass_wait(context);
     enum stm_status status = STM_TIMED_OUT;
     bool raised = over < 0;
@@ -137,7 +164,7 @@ static int sleep_registered(struct thread_context *context, struct store *store,
     while (over == 0) {
         Py_BEGIN_ALLOW_THREADS
         do {
-            status = wait_sleep(store, slot, context->block.deadline_ns);
+            status = wait_sleep(store, slot, wake_ns < deadline_ns ? wake_ns : deadline_ns);
         } while (status == STM_INTERRUPTED && !first);
         Py_END_ALLOW_THREADS
         raised = status == STM_INTERRUPTED && thread_check_signals(context) < 0;
@@ -149,6 +176,8 @@ static int sleep_registered(struct thread_context *context, struct store *store,
     Py_END_ALLOW_THREADS
     if (raised)
         return -1;
+    if (status == STM_TIMED_OUT && wake_ns < deadline_ns && platform_now_ns() < deadline_ns)
+        return 0; /* it is time to look again, not over */
     if (status == STM_TIMED_OUT)
         return timeout_raise(context, TIMEOUT_PARKED, store, slot);
     return status == STM_OK ? 0 : errors_raise(context, status, NULL, NULL);
@@ -176,10 +205,11 @@ int wait_for_change(struct thread_context *context)
     struct slot *slot = txn->slot;
     enum stm_status status;
     context->block.retrying = false;
-    if (reads_nothing(txn) && context->block.options.timeout_ns == 0)
+    if (reads_nothing(txn) && context->block.options.timeout_ns == 0 &&
+        context->block.wake_ns == NO_DEADLINE)
         return errors_format(context->state, ERROR_STM,
                              "retry(): the block has read nothing, so nothing could wake it; "
-                             "read what it waits for first, or give it a timeout");
+                             "read what it waits for first, give it a timeout, or retry(until=...)");
     if (context->block.options.hub != NULL && !context->block.options.observes)
         return park_on_hub(context);
     do {
@@ -348,8 +378,10 @@ int wait_run_hooks(PyObject *hooks, bool committed)
 }
 
 PyMethodDef wait_methods[] = {
-    {"retry", retry, METH_NOARGS,
-     "retry()\n--\n\nGive the attempt up, wait until something that it has read changes, run again."},
+    {"retry", (PyCFunction)(void (*)(void))retry, METH_VARARGS | METH_KEYWORDS,
+     "retry(*, until=None)\n--\n\n"
+     "Give the attempt up, wait until something that it has read changes, run again.\n\n"
+     "It runs again at the latest when time.monotonic() is `until`: time itself wakes nobody."},
     {"check", check, METH_O, "check(condition, /)\n--\n\nretry() unless the condition holds."},
     {"or_else", (PyCFunction)(void (*)(void))or_else, METH_FASTCALL | METH_KEYWORDS,
      "or_else(first, /, *others)\n--\n\nThe result of the first function that does not retry."},
