@@ -271,7 +271,7 @@ def test_outside_a_block_it_is_one() -> None:
 def test_it_needs_functions() -> None:
     with pytest.raises(TypeError, match="at least one"):
         stm.or_else()  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="not callable"):
+    with pytest.raises(TypeError, match="takes functions, not 1"):
         stm.or_else(1)  # type: ignore[arg-type]
     assert not stm.in_transaction()
 
