@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from stmpy import _native
 from stmpy.errors import StoreClosed
@@ -247,9 +248,26 @@ def attach(number: int, region: bytes) -> Store:
 _default: Store | None = None
 
 
+def _warn_in_child() -> None:
+    """Say that a child of multiprocessing, where it was not forked late enough, shares nothing."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        import warnings
+
+        warnings.warn(
+            "this process has a default store of its own, which its parent and the other children "
+            "do not see; to share one, use stm.InterpreterPool, or a multiprocessing context of "
+            "'fork' after the parent has made its variables; if it is meant, stm.open() one",
+            RuntimeWarning,
+            stacklevel=2,
+            skip_file_prefixes=(os.path.dirname(__file__),),
+        )
+
+
 def default_store() -> Store:
     """The store of the process that is used where none is named."""
     global _default
     if _default is None:
+        _warn_in_child()
         _default = _open(_DEFAULT_NAME, None, None)
     return _default

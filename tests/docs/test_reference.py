@@ -22,7 +22,7 @@ UNNAMED = {
 
 def entries() -> dict[str, tuple[str, str]]:
     """By name: the arguments, and the text up to the next entry."""
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     starts = list(ENTRY.finditer(TEXT))
     for entry, after in zip(starts, [*starts[1:], None], strict=True):
         text = TEXT[entry.end() : after.start() if after else len(TEXT)]
@@ -32,7 +32,7 @@ def entries() -> dict[str, tuple[str, str]]:
 
 def members(text: str) -> dict[str, str]:
     """By name: the arguments of each member that the lines of a text name."""
-    found = {}
+    found: dict[str, str] = {}
     for part in re.findall(r"^- ((?:.+\n)(?:  .+\n)*)", text, re.MULTILINE):
         names = re.match(r"(?:\s*`\w+(?:\([^`]*\))?`[,:])+", part)
         assert names, part
