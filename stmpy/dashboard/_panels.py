@@ -40,6 +40,14 @@ def _rate(title: str, name: str, rank: int = 0, tone: str = "now") -> Column:
     return Column(title, get, show, max(6, len(title) + 1), tone=tone, rank=rank)
 
 
+def _some(title: str, name: str, width: int, rank: int) -> Column:
+    """A count of what a thread in a block has; a dot for a thread that is in none."""
+    get = attrgetter(name)
+    return Column(
+        title, get, lambda row: number(get(row)) if row.attempt else "·", width, rank=rank
+    )
+
+
 def _share(title: str, name: str, rank: int = 0, tone: str = "") -> Column:
     get = attrgetter(name)
     return Column(title, get, lambda row: percent(get(row)), 7, tone=tone, rank=rank)
@@ -149,9 +157,9 @@ THREADS: Final = Panel(
         _number("process", "process", 8, 5),
         _text("state", "state", 18, 0, "state"),
         _block("block", "block", 10, 2),
-        _count("try", "attempt", 3, width=5),
+        _some("try", "attempt", 5, 3),
         _time("age", "age_ns", 1),
-        _count("behind", "behind", 6, "dim"),
+        _some("behind", "behind", 6, 6),
         _text("waits for", "waits_for", 10, 3, "key", 2),
     ),
     rows=thread_rows,
