@@ -251,7 +251,11 @@ _default: Store | None = None
 def _warn_in_child() -> None:
     """Say that a child of multiprocessing, where it was not forked late enough, shares nothing."""
     process = sys.modules.get("multiprocessing.process")
-    if process is not None and process.parent_process() is not None:
+    if process is None:
+        return
+    # While a spawned child imports the main script again it does not know its parent yet.
+    starts = getattr(process.current_process(), "_inheriting", False)
+    if starts or process.parent_process() is not None:
         import warnings
 
         warnings.warn(

@@ -36,10 +36,10 @@ class watch:  # used as a function, as `open` is
 
     None is lost and none comes twice, whichever thread, interpreter or process has made it. Iterate
     with `for` or `async for`, which wait for the next change and end at `close()`; or call `get`.
-    A context manager: changes that are not taken stay in memory, so close it. Where they outgrow
-    half of the store's `history_bytes`, the watch is given up and raises `SnapshotTooOld`; then
-    make another one, and read the contents anew. A watch that dies with its interpreter or process
-    holds nothing. A store has room for 64.
+    A context manager, with `async with` too: changes that are not taken stay in memory, so close
+    it. Where they outgrow half of the store's `history_bytes`, the watch is given up and raises
+    `SnapshotTooOld`; then make another one, and read the contents anew. A watch that dies with its
+    interpreter or process holds nothing. A store has room for 64.
 
     Raises NestedMisuse within a block, for variables of several stores, and where it is read within
     a block; StoreClosed once the store is closed and all that was committed is taken.
@@ -217,4 +217,10 @@ class watch:  # used as a function, as `open` is
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         self.close()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import stmpy as stm
+from stmpy.structs import Closed
 from tests.following.conftest import Start
 
 type Table = stm.TVar[Any, Any]
@@ -72,5 +73,20 @@ def test_two_tasks_share_a_watch(store: stm.Store, table: Table) -> None:
                 with store.atomically():
                     table["n"] = n
             assert sorted([(await task).value for task in tasks]) == [0, 1]
+
+    run(main())
+
+
+def test_async_with_closes_it(store: stm.Store, table: Table) -> None:
+    async def main() -> None:
+        async with stm.watch(table) as changes:
+            store.run(table.update, k=1)
+            assert (await changes.aget()).value == 1
+            waiting = asyncio.create_task(changes.aget())
+            await asyncio.sleep(0)
+        with pytest.raises(Closed):
+            await waiting
+        with pytest.raises(Closed):
+            changes.get_nowait()
 
     run(main())

@@ -1,6 +1,10 @@
 """Children of multiprocessing: those that can't share their parent's store are told so."""
 
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +53,31 @@ def test_a_child_with_a_store_of_its_own_is_warned(
     assert told.count("has a default store of its own") == warned
     assert told.count("stm.InterpreterPool") == warned
     assert told.count("['<string>']") == warned, "the warning points to the child's own line"
+
+
+SCRIPT = """
+    import multiprocessing, sys, warnings
+
+    warnings.simplefilter("always")
+    import stmpy as stm
+    stm.TVar("shared")
+
+    if __name__ == "__main__":
+        child = multiprocessing.get_context(sys.argv[1]).Process(target=print)
+        child.start()
+        child.join()
+"""
+
+
+@pytest.mark.parametrize(("method", "warned"), [("spawn", True), ("fork", False)])
+def test_a_script_that_makes_its_variables_at_the_top(
+    method: str, warned: bool, tmp_path: Path
+) -> None:
+    """A spawned child runs it again before it knows its parent."""
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(SCRIPT))
+    done = subprocess.run(
+        [sys.executable, "-P", str(script), method], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.count("has a default store of its own") == warned
+    assert done.stderr.count("script.py") == warned

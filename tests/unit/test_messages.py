@@ -138,33 +138,3 @@ def test_a_timeout_after_conflicts(store: stm.Store, lose: Callable[..., list[bo
         stm.check("k" in table)
 
     refuse(stm.TransactionTimeout, body, "in attempt 4, after 3 that other blocks won, waiting")
-
-
-# ---- validators ----------------------------------------------------------------------------------
-
-
-def positive(key: str, value: int) -> bool:
-    return value > 0
-
-
-def test_a_refusal_names_the_validator(store: stm.Store) -> None:
-    table = stm.TVar("t", {"a": 1}, store=store, validator=positive)
-
-    def put(value: Any) -> None:
-        table["a"] = value
-
-    refuse(
-        stm.InvariantViolated,
-        lambda: store.run(put, -1),
-        "t['a'] = -1: refused by its validator positive (returned False); nothing was changed",
-    )
-    only_value: Any = lambda value: value > 0  # noqa: E731
-    refuse(
-        stm.InvariantViolated,
-        lambda: stm.TVar("t", store=store, validator=only_value),
-        "(TypeError: ",
-        "takes 1 positional argument but 2 were given",
-    )
-    refuse(
-        stm.InvariantViolated, lambda: store.run(put, "x" * 10_000), "t['a'] = 'xxx"
-    )

@@ -285,3 +285,25 @@ def test_a_rule_sees_what_will_be_committed(store: stm.Store, how: str, rule: st
     with pytest.raises(stm.InvariantViolated):
         meanwhile(table, grow, grow)
     assert table == {"n": 6}
+
+
+# ---- what it says --------------------------------------------------------------------------------
+
+
+def test_a_refusal_names_the_validator(store: stm.Store) -> None:
+    table = stm.TVar("t", {"a": 1}, store=store, validator=positive)
+
+    def put(value: Any) -> None:
+        table["a"] = value
+
+    said = r"t\['a'\] = -1: refused by its validator positive \(returned False\); nothing was"
+    with pytest.raises(stm.InvariantViolated, match=said):
+        store.run(put, -1)
+    long: Any = lambda key, value: len(str(value)) < 100  # noqa: E731
+    table = stm.TVar("t", store=store, validator=long)
+    with pytest.raises(stm.InvariantViolated, match=r"t\['a'\] = 'xxx") as caught:
+        store.run(put, "x" * 10_000)
+    assert len(str(caught.value)) < 300
+    only_value: Any = lambda value: value > 0  # noqa: E731
+    with pytest.raises(stm.InvariantViolated, match="takes 1 positional argument but 2 were given"):
+        stm.TVar("t", store=store, validator=only_value)
