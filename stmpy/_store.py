@@ -154,8 +154,10 @@ def open(
     The `path` is a directory, made if it is missing; it needs the extra `stmpy-store[lmdb]`. One
     process owns it, with its interpreters and forked children; opened there again, it is the same
     store. With `durability="sync"` a block returns when what it wrote and what it read survives a
-    power cut; with `"relaxed"` at once: a killed program loses nothing, a power cut may take the
-    last moments, whole blocks in order. Reads outside a block see the last commit, durable or not.
+    power cut: at once, if it only read what is on disk already. A key that it found absent counts
+    as the newest commit that it could see. With `"relaxed"` it never waits: a killed program loses
+    nothing, a power cut may take the last moments, whole blocks in order. Reads outside a block see
+    the last commit, durable or not.
     `progress(loaded, of)` is called while keys are read. Keys come back in the order of their
     encoding, not of their insertion. Raises DurabilityError if another process has the store (it
     names the pid), if the directory is not safe, or if the disk fails; DecodeError if what is there

@@ -252,7 +252,6 @@ enum block_outcome block_commit(struct thread_context *context)
     if (check_open(context) < 0 || block_flush(context) < 0 || invariants_check(context) < 0)
         return block->doomed ? (PyErr_Clear(), BLOCK_CONFLICT) : BLOCK_ERROR;
     uint64_t began = stats_time_commit(&context->txn);
-    uint64_t snapshot = context->txn.snapshot;
     enum stm_status status = finish(context);
     if (status == STM_STORE_FULL) {
         block_relieve(context);
@@ -261,7 +260,7 @@ enum block_outcome block_commit(struct thread_context *context)
     if (status == STM_OK) {
         block->committed = true;
         stats_count_block(&context->txn, block->attempt, began);
-        return durable_acknowledge(context, snapshot) < 0 ? BLOCK_ERROR : BLOCK_COMMITTED;
+        return durable_acknowledge(context) < 0 ? BLOCK_ERROR : BLOCK_COMMITTED;
     }
     if (status == STM_CONFLICT) {
         block->doomed = true;

@@ -67,13 +67,13 @@ static int wait_for(struct thread_context *context, struct store *store, uint64_
     return status == STM_OK ? 0 : raise_unknown(context, store, status);
 }
 
-int durable_acknowledge(struct thread_context *context, uint64_t snapshot)
+int durable_acknowledge(struct thread_context *context)
 {
     const struct txn *txn = &context->txn;
     struct store *store = txn->store;
     if (__builtin_expect(!durable_acknowledged(store), 1))
         return 0;
-    uint64_t ts = txn->committed != 0 ? txn->committed : snapshot;
+    uint64_t ts = txn->committed != 0 ? txn->committed : txn->depends_on;
     /* Pairs with durable_publish. */
     if (load_acquire(&store->region->durable.version) >= ts)
         return 0;

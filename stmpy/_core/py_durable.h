@@ -5,9 +5,9 @@
 
 #include "py_thread.h"
 
-/* After a commit: waits until what the block wrote, or read at this snapshot, is durable, if
- * the store says so; 0, or -1 with CommitUnknown or what a signal handler raised. */
-int durable_acknowledge(struct thread_context *context, uint64_t snapshot);
+/* After a commit: waits until what the block wrote, or what it has read, is durable, if the
+ * store says so; 0, or -1 with CommitUnknown or what a signal handler raised. */
+int durable_acknowledge(struct thread_context *context);
 
 /* Raises DurabilityError for a block that may not write; -1. */
 int durable_refuse(struct thread_context *context);

@@ -22,7 +22,7 @@ void txn_begin(struct txn *txn, struct store *store, struct slot *slot, uint32_t
     txn->slot = slot;
     txn->flags = flags;
     txn->counters = stats_of_site(slot, txn->site);
-    txn->committed = 0;
+    txn->committed = txn->depends_on = 0;
     txn->stale = txn->moved = txn->prepared = false;
     txn->levels = txn->level_pending = 0;
     txn->bytes = 0;
@@ -108,21 +108,20 @@ bool txn_entry_unchanged(struct txn *txn, const struct txn_entry *entry, uint64_
            lost(txn, entry, load_relaxed(&version->site));
 }
 
-/* The version of a cell that the snapshot shows; `newer` tells whether others came later. */
-static region_ref visible(const struct txn *txn, region_ref cell, uint64_t snapshot,
-                          bool *newer)
+/* The version of a cell, or of none, that the snapshot shows; `newer` tells whether others
+ * came later. */
+static region_ref visible(struct txn *txn, region_ref cell, uint64_t snapshot, bool *newer)
 {
     /* Pairs with link_versions: a version comes with its contents. */
-    region_ref ref = load_acquire(&store_cell(txn->store, cell)->head);
+    region_ref ref = cell == 0 ? 0 : load_acquire(&store_cell(txn->store, cell)->head);
     *newer = false;
-    while (ref != 0) {
-        struct version *version = store_version(txn->store, ref);
-        if (load_relaxed(&version->ts) <= snapshot)
-            return ref;
+    while (ref != 0 && load_relaxed(&store_version(txn->store, ref)->ts) > snapshot) {
         *newer = true;
-        ref = load_acquire(&version->prev); /* Pairs with prune: given up before unlinked. */
+        /* Pairs with prune: given up before unlinked. */
+        ref = load_acquire(&store_version(txn->store, ref)->prev);
     }
-    return 0;
+    txn_depend(txn, ref, snapshot);
+    return ref;
 }
 
 _Static_assert(offsetof(struct version, payload) + ENTRY_START <= 32,
@@ -148,7 +147,7 @@ static void look_again(struct txn *txn, struct txn_entry *entry, uint64_t snapsh
     region_ref cell = index_find(txn->store, &key);
     if (entry->pending == 0)
         entry->cell = cell;
-    txn_entry_see(txn, entry, cell == 0 ? 0 : visible(txn, cell, snapshot, &newer));
+    txn_entry_see(txn, entry, visible(txn, cell, snapshot, &newer));
 }
 
 enum stm_status txn_extend(struct txn *txn)
@@ -192,7 +191,7 @@ static enum stm_status find_visible(struct txn *txn, const struct key *key, stru
         bool newer = false;
         slot_read_begin(txn->store, txn->slot);
         out->cell = index_find(txn->store, key);
-        out->version = out->cell != 0 ? visible(txn, out->cell, txn->snapshot, &newer) : 0;
+        out->version = visible(txn, out->cell, txn->snapshot, &newer);
         if (slot_evicted(txn->slot, txn->snapshot) && !PLANTED(NO_EVICTED_CHECK)) {
             slot_read_end(txn->slot);
             return STM_TOO_OLD;
@@ -305,7 +304,7 @@ void txn_newest(struct txn *txn, const struct txn_entry *entry, struct txn_value
     slot_read_begin(txn->store, txn->slot);
     uint64_t clock = load_acquire(&txn->store->region->clock); /* Pairs with publish. */
     region_ref cell = index_find(txn->store, &key);
-    region_ref version = cell == 0 ? 0 : visible(txn, cell, clock, &newer);
+    region_ref version = visible(txn, cell, clock, &newer);
     fill_value(live_or_null(txn, version), NULL, out);
 }
 

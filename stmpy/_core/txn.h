@@ -74,6 +74,7 @@ struct txn {
     struct slot *slot;      /* Borrowed */
     uint64_t snapshot;      /* NO_SNAPSHOT while no transaction runs */
     uint64_t committed;     /* commit number of the last commit, 0 if it wrote nothing */
+    uint64_t depends_on;    /* no later commit has made anything of what was read */
     uint32_t flags;         /* enum txn_flags */
     uint32_t site;          /* number of the block's name; goes into the versions written */
     struct site_stats *counters; /* Borrowed from the slot: those of the site */
@@ -250,6 +251,16 @@ bool txn_entry_unchanged(struct txn *txn, const struct txn_entry *entry, uint64_
 
 /* The same of everything that was read.  Under the commit lock. */
 bool txn_reads_unchanged(struct txn *txn);
+
+/* Notes that the snapshot shows this version, or 0: a key that is absent may have been deleted
+ * by any commit up to the snapshot.  Within a read operation. */
+static inline void txn_depend(struct txn *txn, region_ref version, uint64_t snapshot)
+{
+    uint64_t ts =
+        version == 0 ? snapshot : load_relaxed(&store_version(txn->store, version)->ts);
+    if (ts > txn->depends_on)
+        txn->depends_on = ts;
+}
 
 /* The order under which entries of this cell are kept. */
 uint32_t txn_cell_order(const struct cell *cell);

@@ -35,6 +35,7 @@ static enum stm_status read_structure(struct txn *txn, region_ref variable, uint
     bool given_up = ref == 0 || slot_evicted(txn->slot, txn->snapshot);
     if (!given_up) {
         memcpy(count, store_version(txn->store, ref)->payload, sizeof *count);
+        txn_depend(txn, ref, txn->snapshot);
         TRACE(txn->slot, "txn_lookup", txn_cell_order(store_cell(txn->store, cell)),
               load_relaxed(&store_version(txn->store, ref)->ts));
     }
@@ -111,6 +112,8 @@ static enum stm_status walk_cell(struct walk *walk, region_ref ref)
     struct txn_entry *entry = txn_set_find(txn, &key);
     region_ref seen;
     const struct version *version = version_at(txn, cell, &seen);
+    if (walk->values && seen != 0) /* which keys there are, the structure's version says */
+        txn_depend(txn, seen, txn->snapshot);
     if (entry != NULL && entry->pending != 0) {
         txn->reads_own = true;
         if (!(entry->flags & ENTRY_LIVE))

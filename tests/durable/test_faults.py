@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -159,6 +159,73 @@ def test_what_was_only_read_must_be_durable_too(threads: Threads) -> None:
     writer.join()
     with store.atomically(timeout=30):
         assert store.TVar("v")[1] == 1
+
+
+@pytest.fixture
+def held(threads: Threads) -> Iterator[stm.Store]:
+    """Durable, but that 2 is changed, 3 deleted, 4 added in `v`, and the value of `same keys`."""
+    disk = Disk()
+    store = threads.start(disk)
+    v = store.TVar("v", {1: 1, 2: 2, 3: 3})
+    other, same_keys = store.TVar("other", {1: 1}), store.TVar("same keys", {1: 1})
+    disk.open.clear()
+
+    def change() -> None:
+        with store.atomically():
+            v[2], v[4], same_keys[1] = 0, 4, 2
+            del v[3]
+
+    writer = threading.Thread(target=change)
+    writer.start()
+    while 4 not in v:
+        pass  # published, and not durable
+    assert len(other) == 1
+    yield store
+    disk.open.set()
+    writer.join()
+
+
+READS: dict[str, Callable[[stm.Store], object]] = {
+    "a key": lambda store: store.TVar("v")[1],
+    "several": lambda store: [store.TVar("other")[1], store.TVar("v").get(1), 1 in store.TVar("v")],
+    "all of another variable": lambda store: list(store.TVar("other").items()),
+    "how many in another variable": lambda store: len(store.TVar("other")),
+    "keys of which values have changed": lambda store: list(store.TVar("same keys")),
+    "nothing": lambda store: None,
+}
+NOT_DURABLE: dict[str, Callable[[stm.Store], object]] = {
+    "changed": lambda store: store.TVar("v")[2],
+    "deleted": lambda store: store.TVar("v").get(3),
+    "added": lambda store: 4 in store.TVar("v"),
+    "absent, so perhaps deleted": lambda store: store.TVar("v").get(5),
+    "one of several": lambda store: [store.TVar("v")[key] for key in (1, 2, 1)],
+    "all values": lambda store: list(store.TVar("same keys").values()),
+    "keys": lambda store: list(store.TVar("v")),
+    "how many": lambda store: len(store.TVar("v")),
+}
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_what_is_durable_is_read_without_waiting(
+    held: stm.Store, read: Callable[[stm.Store], object], read_only: bool
+) -> None:
+    with held.atomically(timeout=0, read_only=read_only):
+        read(held)
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("read", NOT_DURABLE.values(), ids=NOT_DURABLE)
+def test_all_that_was_read_is_waited_for(
+    held: stm.Store, read: Callable[[stm.Store], object], read_only: bool
+) -> None:
+    with pytest.raises(stm.CommitUnknown), held.atomically(timeout=0, read_only=read_only):
+        read(held)
+
+
+def test_a_value_that_is_there_already_is_waited_for(held: stm.Store) -> None:
+    with pytest.raises(stm.CommitUnknown), held.atomically(timeout=0):
+        held.TVar("v")[2] = 0
 
 
 def fill(store: stm.Store) -> None:
