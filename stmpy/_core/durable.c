@@ -26,7 +26,8 @@ enum stm_status durable_wait(struct store *store, uint64_t ts, uint64_t deadline
     for (;;) {
         uint32_t tick = load_acquire(&durable->tick); /* Pairs with move_tick. */
         enum durable_state state = durable_state(store);
-        if (load_acquire(&durable->version) >= ts) /* Pairs with durable_publish. */
+        /* Pairs with durable_publish. */
+        if (state != DURABLE_OPENING && load_acquire(&durable->version) >= ts)
             return STM_OK;
         if (state >= DURABLE_FULL)
             return STM_UNKNOWN;

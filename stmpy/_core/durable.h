@@ -27,7 +27,7 @@ static inline bool durable_refuses(const struct store *store)
     return state == DURABLE_FULL || state == DURABLE_FAILED;
 }
 
-/* Sleeps until all commits up to `ts` are durable.  STM_UNKNOWN if the keeper can't say so
+/* Sleeps until the store is open and all commits up to `ts` are durable.  STM_UNKNOWN if the keeper can't say so
  * any more; STM_TIMED_OUT at the deadline; STM_INTERRUPTED after a signal and now and then
  * without one: look at signals and whether the keeper lives, and call again.  Not to be
  * called while attached to an interpreter. */

@@ -38,6 +38,9 @@ class Backend(Protocol):
     def get(self, table: Table, key: bytes) -> bytes | None:
         """The value of a key, or None."""
 
+    def get_many(self, table: Table, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The values of these keys, or None for each that is not there."""
+
     def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
         """All keys with their values in ascending order, as of now."""
 

@@ -9,15 +9,23 @@ log still says all, and doing it again gives the same.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from stmpy.durable import format
 from stmpy.durable.backend import Backend, Change
 from stmpy.durable.format import Damaged, Meta, Write
 
+BACKLOG_BYTES = 16 << 20
+"""Whoever appends applies some when the backlog is larger: the next opening has to read it."""
+
 _SLICE = 4096
+_ROW_BYTES = 200  # of memory beside the key and the value
 _SUM = 1 << 64
+
+
+def _bytes_of(key: bytes, value: bytes) -> int:
+    return _ROW_BYTES + len(key) + len(value)
 
 
 class Row(NamedTuple):
@@ -37,11 +45,11 @@ class Journal:
         self.names: dict[int, tuple[str, int]] = {}
         self._numbers: dict[str, int] = {}
         self._groups: deque[tuple[bytes, int]] = deque()  # key of a group and its last commit
-        self._pending: dict[bytes, tuple[int, bytes]] = {}  # key in data: flags, value
-        self._slices: deque[list[tuple[bytes, tuple[int, bytes]]]] = deque()
+        self._pending: dict[bytes, bytes] = {}  # key in data: flags (u8) and value, as there
+        self._slices: deque[list[tuple[bytes, bytes]]] = deque()
         self._target = 0  # what `applied` is after the last slice
         self._fresh: list[int] = []  # variables that are not in `names` yet
-        self.pending_bytes = 0
+        self.backlog = 0  # bytes of memory, about, that what is not applied takes
         self.meta = self._read_meta()
         self.last = self.meta.applied
         self._read_names()
@@ -85,8 +93,8 @@ class Journal:
 
     def changes(self) -> Iterator[Row]:
         """What the log says beyond `stored`, the newest for each key."""
-        for key, (flags, content) in self._pending.items():
-            yield Row(int.from_bytes(key[:4], "big"), key[4:], flags, content)
+        for key, content in self._pending.items():
+            yield Row(int.from_bytes(key[:4], "big"), key[4:], content[0], content[1:])
 
     def rows(self) -> Iterator[Row]:
         """All that is stored, checked, then the changes."""
@@ -110,8 +118,8 @@ class Journal:
         """The value of one key, or None; the log is taken into account."""
         place = format.number_key(number) + key
         if place in self._pending:
-            flags, content = self._pending[place]
-            return None if flags & format.TOMBSTONE else content
+            content = self._pending[place]
+            return None if content[0] & format.TOMBSTONE else content[1:]
         value = self._backend.get("data", place)
         return None if value is None else self.check_row(place, value).value
 
@@ -125,10 +133,12 @@ class Journal:
 
     # ---- appending ---------------------------------------------------------------------------
 
-    def append(self, first: int, group: bytes) -> None:
-        """Write one group, whose first commit this is; returns when it is durable."""
+    def append(self, first: int, group: bytes, durable: Callable[[], object] | None = None) -> None:
+        """Write one group, whose first commit this is; calls `durable` as soon as it is that."""
         key = format.group_key(first)
         self._backend.write([("log", key, group)])
+        if durable is not None:
+            durable()
         self._take(key, group)
 
     def _take(self, key: bytes, group: bytes) -> None:
@@ -145,8 +155,9 @@ class Journal:
             number = len(self._numbers) + 1
             self._name(number, write.name, write.kind)
             self._fresh.append(number)
-        self._pending[format.number_key(number) + write.key] = (write.flags, write.value)
-        self.pending_bytes += len(write.key) + len(write.value)
+        key, content = format.number_key(number) + write.key, bytes([write.flags]) + write.value
+        self._pending[key] = content
+        self.backlog += _bytes_of(key, content)
 
     def _name(self, number: int, name: str, kind: int) -> None:
         self.names[number] = (name, kind)
@@ -163,11 +174,12 @@ class Journal:
             self._slices.extend(rows[i : i + _SLICE] for i in range(0, len(rows) or 1, _SLICE))
             self._target = self.last
             self._pending = {}
-            self.pending_bytes = 0
+            self.backlog = sum(_bytes_of(*row) for row in rows)
         rows, meta = self._slices[0], Meta(self.meta.applied, self.meta.rows, self.meta.sum)
         changes = [self._name_change(number) for number in self._fresh]
-        for key, (flags, content) in rows:
-            changes += self._row_changes(meta, key, flags, content)
+        there = self._backend.get_many("data", [key for key, _ in rows])
+        for (key, content), old in zip(rows, there, strict=True):
+            changes += self._row_changes(meta, key, content, old)
         last = len(self._slices) == 1
         done = [group for group in self._groups if group[1] <= self._target] if last else []
         if last:
@@ -176,6 +188,7 @@ class Journal:
         changes.append(("meta", format.META_KEY, format.encode_meta(meta)))
         self._backend.write(changes)
         self._slices.popleft()
+        self.backlog -= sum(_bytes_of(*row) for row in rows)
         for _ in done:
             self._groups.popleft()
         self._fresh = []
@@ -187,14 +200,15 @@ class Journal:
         key = format.number_key(number)
         return ("names", key, format.encode_checked(key, bytes([kind]) + name.encode()))
 
-    def _row_changes(self, meta: Meta, key: bytes, flags: int, content: bytes) -> list[Change]:
-        old = self._backend.get("data", key)
+    def _row_changes(
+        self, meta: Meta, key: bytes, content: bytes, old: bytes | None
+    ) -> list[Change]:
         if old is not None:
             meta.rows -= 1
             meta.sum = (meta.sum - format.row_sum(old)) % _SUM
-        if flags & format.TOMBSTONE:
+        if content[0] & format.TOMBSTONE:
             return [] if old is None else [("data", key, None)]
-        new = format.encode_checked(key, bytes([flags]) + content)
+        new = format.encode_checked(key, content)
         meta.rows += 1
         meta.sum = (meta.sum + format.row_sum(new)) % _SUM
         return [("data", key, new)]

@@ -18,7 +18,7 @@ from stmpy import _native
 from stmpy.durable import files
 from stmpy.durable.backend import Backend, BackendFailed, BackendFull
 from stmpy.durable.format import Damaged
-from stmpy.durable.journal import Journal
+from stmpy.durable.journal import BACKLOG_BYTES, Journal
 from stmpy.durable.lmdb_backend import LmdbBackend
 from stmpy.durable.pages import check_header
 from stmpy.durable.state import State
@@ -27,9 +27,11 @@ from stmpy.errors import DurabilityError
 REGION_FILE = 3
 """The file descriptor under which the keeper finds the region."""
 
-_GROUP_BYTES = 4 << 20
-_IDLE = 0.2
-_APPLY_BYTES = 32 << 20
+_GROUP_BYTES = 1 << 20
+_IDLE = 0.2  # without commits, until some of the log is applied
+_BETWEEN = 0.02  # two slices of that
+_GATHER = 1 / 8  # of the time that the last group took
+_GATHER_MOST = 0.001
 _LOAD_ROWS = 1000
 _PATIENCE = 30.0
 _RETRY_FULL = 0.2
@@ -56,7 +58,7 @@ def load(region: _native.Keeper, journal: Journal) -> None:
     refs = [0] * (max(journal.names, default=0) + 1)
     for number, (name, kind) in journal.names.items():
         refs[number] = region.variable(name, kind)
-    of = journal.meta.rows
+    of = journal.most_rows()
     loaded = total = 0
     for batch in batched(journal.stored(), _LOAD_ROWS, strict=False):
         region.progress(loaded, of)
@@ -69,6 +71,8 @@ def load(region: _native.Keeper, journal: Journal) -> None:
         total += added
     journal.check_sum(loaded, total)
     for changes in batched(journal.changes(), _LOAD_ROWS, strict=False):
+        region.progress(loaded, of)
+        loaded += len(changes)
         region.load([(refs[row.number], row.key, row.value, row.flags) for row in changes])
     region.progress(of, of)
 
@@ -81,6 +85,7 @@ class Keeper:
         self._journal = journal
         self._owner = owner
         self._full = False
+        self._pause = _IDLE
 
     def run(self) -> None:
         """Write what is logged until nobody is left who could log."""
@@ -100,24 +105,34 @@ class Keeper:
         taken = self._region.take(_GROUP_BYTES)
         if taken is not None:
             self._write(*taken)
-            if self._journal.pending_bytes > _APPLY_BYTES:
+            self._pause = _IDLE
+            while self._journal.backlog > BACKLOG_BYTES:
                 self._journal.apply()
             return False
         if self._full:
             self._recover()
         if self._over() and self._region.take(_GROUP_BYTES) is None:
             return True
-        if not self._region.wait(_IDLE):
-            self._journal.apply()
+        if not self._region.wait(self._pause):
+            self._pause = _BETWEEN if self._journal.apply() else _IDLE
         return False
 
     def _write(self, records: bytes, first: int, last: int, commits: int) -> None:
-        began = time.perf_counter_ns()
-        if last > self._journal.last:  # else a predecessor wrote it and died
-            self._journal.append(first, records)
-        self._region.publish((time.perf_counter_ns() - began) // 1000)
+        began = time.perf_counter()
+
+        def publish() -> None:
+            self._region.publish(int((time.perf_counter() - began) * 1e6))
+
+        if last > self._journal.last:
+            self._journal.append(first, records, publish)
+        else:
+            publish()  # a predecessor wrote it and died
         if self._full:
             self._recover()
+        if commits > 1:
+            # Those who have waited often come again at once. Taking only the first of them would
+            # leave the others to the group after: two half groups in turn, each with its sync.
+            time.sleep(min((time.perf_counter() - began) * _GATHER, _GATHER_MOST))
 
     def _recover(self) -> None:
         self._full = False

@@ -106,6 +106,10 @@ class LmdbBackend:
             value: bytes | None = txn.get(key)
         return value
 
+    def get_many(self, table: Table, keys: Sequence[bytes]) -> list[bytes | None]:
+        with self._open().begin(db=self._tables[table]) as txn:
+            return [txn.get(key) for key in keys]
+
     def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
         with self._open().begin(db=self._tables[table]) as txn:
             yield from counted(table, txn.cursor(), txn.stat(self._tables[table])["entries"])

@@ -26,6 +26,9 @@ class MemoryBackend:
     def get(self, table: Table, key: bytes) -> bytes | None:
         return self._tables[table].get(key)
 
+    def get_many(self, table: Table, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self._tables[table].get(key) for key in keys]
+
     def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
         return iter(sorted(self._tables[table].items()))
 

@@ -55,6 +55,9 @@ class Reader:
         value: bytes | None = self._txn.get(key, db=self._tables[table])
         return value
 
+    def get_many(self, table: Table, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self.get(table, key) for key in keys]
+
     def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
         db = self._tables[table]
         yield from counted(table, self._txn.cursor(db), self._txn.stat(db)["entries"])

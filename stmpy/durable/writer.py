@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from stmpy.durable import cbor, files, format
 from stmpy.durable.format import BARE, KINDS, TREF, Record, Write
-from stmpy.durable.journal import Journal
+from stmpy.durable.journal import BACKLOG_BYTES, Journal
 from stmpy.durable.pages import check_header
 from stmpy.durable.reader import explained
 from stmpy.errors import DecodeError, EncodeError
@@ -19,8 +19,6 @@ BLOCK_BYTES: Final = 4 << 20
 """A block is full with so many rows, or when its keys and values have so many bytes."""
 
 REF_KEY: Final = b"\xf6"
-
-_APPLY_BYTES = 32 << 20
 
 
 class Writer:
@@ -71,7 +69,7 @@ class Writer:
             ts = self._journal.last + 1
             self._journal.append(ts, format.encode_record(Record(ts, self._block)))
             self._block, self._bytes, self.stored = [], 0, self.rows
-        if self._journal.pending_bytes > _APPLY_BYTES:
+        if self._journal.backlog > BACKLOG_BYTES:
             self.apply()
 
     def apply(self) -> None:

@@ -251,6 +251,19 @@ def test_relaxed_blocks_wait_when_the_log_is_too_long(threads: Threads) -> None:
     assert len(store.TVar("v")) == 100
 
 
+def test_a_busy_keeper_applies_what_has_piled_up(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "BACKLOG_BYTES", 5_000)
+    monkeypatch.setattr(keeper, "_IDLE", 60.0)  # never idle
+    disk = Disk()
+    store = threads.start(disk)
+    put_many(store, range(100), [])
+    rows, groups = (len(list(disk.scan(table))) for table in ("data", "log"))
+    assert rows > 50
+    assert groups < 50
+
+
 def test_ctrl_c_ends_the_wait(threads: Threads) -> None:
     disk = Disk()
     store = threads.start(disk)

@@ -88,6 +88,32 @@ def test_random_runs_are_found_again(reopen: Reopen, rng: random.Random) -> None
         assert contents(Journal(reopen())) == model
 
 
+def test_the_backlog_is_what_is_not_applied(reopen: Reopen) -> None:
+    journal = Journal(reopen())
+    assert journal.backlog == 0
+    sizes = []
+    for ts in range(1, 4):
+        writes = [Write(1, 0, "v", bytes([key]), b"\0" * 100) for key in (0, ts)]
+        journal.append(ts, format.encode_record(Record(ts, writes)))
+        sizes.append(journal.backlog)
+    assert 0 < sizes[0] < sizes[1] < sizes[2]
+    journal = Journal(reopen())
+    assert journal.backlog == sizes[2]
+    assert journal.apply()
+    assert not journal.apply()
+    assert journal.backlog == 0
+    assert Journal(reopen()).backlog == 0
+
+
+def test_a_group_is_durable_before_it_is_looked_at(reopen: Reopen) -> None:
+    backend, seen = reopen(), []
+    journal = Journal(backend)
+    record = format.encode_record(Record(1, [Write(1, 0, "v", b"\x01", b"\x02")]))
+    journal.append(1, record, lambda: seen.append((journal.last, *backend.scan("log"))))
+    assert seen == [(0, (format.group_key(1), record))]
+    assert journal.last == 1
+
+
 def test_a_group_written_twice_counts_once(reopen: Reopen) -> None:
     journal = Journal(reopen())
     one, two = (Record(i, [Write(1, 0, "v", b"\x01", bytes([i]))]) for i in (1, 2))

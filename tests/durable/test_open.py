@@ -192,6 +192,13 @@ def test_progress_tells_how_far_it_is(tmp_path: Path) -> None:
     stm.open(tmp_path / "s", progress=lambda *call: calls.append(call)).close()
     assert calls == sorted(calls)
     assert all(loaded <= of for loaded, of in calls)
+    assert calls[-1] == (3000, 3000)  # all of it still in the log
+
+
+def test_a_new_store_is_ready_as_soon_as_its_keeper_is(tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    stm.open(tmp_path / "s", progress=lambda *call: calls.append(call)).close()
+    assert calls == [(0, 0)]
 
 
 def test_a_failed_progress_callback_leaves_nothing_open(tmp_path: Path) -> None:
