@@ -26,6 +26,7 @@ QUESTIONS = {
     "size": "many keys, large values, long reads",
     "latency": "how long single blocks take, not on average",
     "statistics": "blocks that are named and timed, beside some that are not",
+    "durable": "commits that survive a power cut, beside others' on the same disk; opening",
     "codec": "values to bytes and back, beside cbor2, msgspec, pickle, json",
     "instructions": "instructions per block, counted by callgrind",
     "hotpath": "whose instructions those are: CPython's protocol, stmpy's, and between",

@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from bench.turns import ROOT
 
@@ -20,6 +21,17 @@ def processor() -> str:
     except OSError:
         names = []
     return names[0] if names else platform.machine()
+
+
+def disk(folder: Path) -> str:
+    """The file system and the device that a folder lies on."""
+    found = ("", "unknown", "an unknown device")
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        place, _, rest = line.partition(" - ")
+        point, kind, device = place.split()[4], *rest.split()[:2]
+        if folder.resolve().is_relative_to(point) and len(point) >= len(found[0]):
+            found = (point, kind, device)
+    return f"{found[1]} on {found[2]}"
 
 
 def git(*words: str) -> str:

@@ -1,4 +1,4 @@
-"""Saved results as what people look at: pictures, one table, and the table in the README."""
+"""Saved results as what people look at: pictures, and tables, also in the README and the docs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from typing import Any, Final
 from bench.harness import Series, Spread
 from bench.peers.drive import TASKS
 from bench.pictures import draw, file_name
-from bench.report import figure
+from bench.report import figure, spread
 from bench.turns import ROOT
 from bench.versus import LANGUAGES, LIKE_US, LOCKS
 
 RESULTS: Final = ROOT / "bench" / "results"
 TABLE: Final = "table.md"
 BEGIN, END = "<!-- from bench/results/table.md: make bench -->\n", "<!-- to here -->\n"
+BEGIN_DISK: Final = "<!-- from bench/results/durable.json: python -m bench durable --save -->\n"
 
 type Result = dict[str, Any]
 
 
-def publish(results: Path = RESULTS, readme: Path = ROOT / "README.md") -> list[Path]:
-    """Draws all that is saved, writes the table, and puts it into the README; what was made."""
+def publish(
+    results: Path = RESULTS,
+    readme: Path = ROOT / "README.md",
+    disk: Path = ROOT / "docs" / "disk.md",
+) -> list[Path]:
+    """Draws all that is saved, writes the tables into the README and the docs; what was made."""
     made = [picture for file in results.glob("*.json") for picture in pictures(file)]
     for old in set(results.glob("*.svg")) - set(made):
         old.unlink()
@@ -33,8 +38,13 @@ def publish(results: Path = RESULTS, readme: Path = ROOT / "README.md") -> list[
         profile = json.loads(hotpath.read_text()) if hotpath.exists() else None
         table.write_text(as_markdown(json.loads(versus.read_text()), profile))
         made.append(table)
-        if quote(readme, table.read_text()):
+        if quote(readme, BEGIN, table.read_text()):
             made.append(readme)
+    durable = results / "durable.json"
+    if durable.exists() and quote(
+        disk, BEGIN_DISK, rows_as_markdown(json.loads(durable.read_text()))
+    ):
+        made.append(disk)
     return made
 
 
@@ -59,14 +69,14 @@ def calm(result: Result) -> bool:
     return not starved and result["machine"]["load"] <= result["machine"]["cores"]
 
 
-def quote(readme: Path, table: str) -> bool:
+def quote(document: Path, begin: str, table: str) -> bool:
     """Puts the table between its two marks, if they are there."""
-    text = readme.read_text()
-    if BEGIN not in text:
+    text = document.read_text()
+    if begin not in text:
         return False
-    before, rest = text.split(BEGIN)
+    before, rest = text.split(begin)
     after = rest.partition(END)[2]
-    readme.write_text(f"{before}{BEGIN}{table}{END}{after}")
+    document.write_text(f"{before}{begin}{table}{END}{after}")
     return True
 
 
@@ -138,3 +148,30 @@ def shares(hotpath: Result) -> list[str]:
         f"what CPython does beyond that (callgrind, commit {hotpath['machine']['commit']}).",
         "",
     ]
+
+
+# ---- rows as they are
+
+
+def rows_as_markdown(result: Result) -> str:
+    """Each figure with its spread, what was promised, and whether it holds."""
+    lines = [["", "measured", "quartiles", "promised", ""], ["---", "--:", "--:", "--:", "---"]]
+    for row in result["rows"]:
+        value = row["value"]
+        if value is None:
+            lines.append([row["title"], "—", "", row["target"], row["note"]])
+            continue
+        shown, around = f"{figure(value['median'])} {row['unit']}".rstrip(), spread(Spread(**value))
+        verdict = {True: "holds", False: "missed", None: ""}[row["met"]]
+        lines.append([row["title"], shown, around, row["target"], verdict])
+    machine = result["machine"]
+    where = (
+        f"Medians of {result['effort']['rounds']} interleaved rounds; {machine['python']}, "
+        f"{machine['processor']}, {machine['cores']} cores, commit {machine['commit']}, "
+        f"{machine['date'][:10]}. Load {machine['load']} at the end."
+    )
+    if not calm(result):
+        where += (
+            " Other programs used the disk and the processors too: see the ratios, not the times."
+        )
+    return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", where, "", ""])

@@ -19,10 +19,13 @@ PROGRAMS: Final = Path(__file__).parent
 DISTRIBUTIONS: Final = {
     "atomix": "atomix-stm", "ultradict": "UltraDict2", "lmdb": "lmdb>=1.6", "redis": "redis",
     "zodb": "ZODB", "codec": "cbor2 msgspec",
+    "disk_lmdb": "lmdb>=1.6", "disk_redis": "redis", "disk_zodb": "ZODB",
 }  # fmt: skip
 LAYOUTS: Final = {
     "lock": "threads", "atomix": "threads", "zodb": "threads", "ghc": "threads",
     "codec": "threads",    "clojure": "threads", "queue_lock": "interpreters",
+    "disk_file": "threads", "disk_lmdb": "threads", "disk_sqlite": "threads",
+    "disk_redis": "threads", "disk_zodb": "threads",
 }  # fmt: skip
 TASKS: Final = {
     "increment": ("increment",),
@@ -123,10 +126,21 @@ def command(peer: str, may_install: bool) -> list[str]:
 
 
 class Peer:
-    """A case that a peer's program does: one of `TASKS`, or a task of its own."""
+    """A case that a peer's program does: one of `TASKS`, or tasks of its own.
 
-    def __init__(self, peer: str, case: str, may_install: bool = True) -> None:
-        tasks, words = TASKS.get(case, (case,)), command(peer, may_install)
+    What it keeps on disk lies in the `folder`.
+    """
+
+    def __init__(
+        self,
+        peer: str,
+        case: str | tuple[str, ...],
+        may_install: bool = True,
+        *,
+        folder: Path | None = None,
+    ) -> None:
+        tasks = TASKS.get(case, (case,)) if isinstance(case, str) else case
+        words = command(peer, may_install)
         layout, count = LAYOUTS.get(peer, "processes"), len(tasks)
         single = {"processes": "process"}.get(layout, layout[:-1])
         self.layout = f"1 {single}" if count == 1 else f"{count} {layout}"
@@ -140,6 +154,7 @@ class Peer:
             stdout=subprocess.PIPE,
             stderr=self.said,
             text=True,
+            cwd=folder,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
         )
         try:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import redis  # type: ignore[import-not-found]  # not in this environment
 
@@ -27,27 +27,37 @@ def free_port() -> int:
 class Redis(Peer):
     layout = "processes"
     version = redis.__version__
+    settings: ClassVar[dict[str, str]] = {}
+    """What else its server is started with."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.start()
+        self.join().mset({str(key): value for key, value in start_values().items()})
+
+    def start(self) -> None:
+        """Starts the server, and waits until it answers."""
         program = shutil.which("redis-server")
         if program is None:
             raise FileNotFoundError("redis-server is not installed")
         self.port = free_port()
-        words = {"port": self.port, "bind": "127.0.0.1", "save": "", "dir": folder}
-        options = [text for name, value in words.items() for text in (f"--{name}", str(value))]
+        words = {"port": self.port, "bind": "127.0.0.1", "save": "", "dir": self.folder}
+        options = [
+            text for name, value in (words | self.settings).items()
+            for text in (f"--{name}", str(value))
+        ]  # fmt: skip
         self.server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
         try:
-            self._fill()
+            self._await()
         except BaseException:
             self.close()
             raise
 
-    def _fill(self) -> None:
-        mine = self.join()
+    def _await(self) -> None:
         deadline = time.monotonic() + 10
         while True:
             try:
-                mine.mset({str(key): value for key, value in start_values().items()})
+                self.join().ping()
                 return
             except redis.ConnectionError:
                 if time.monotonic() > deadline or self.server.poll() is not None:

@@ -42,6 +42,8 @@ class Peer:
 
     layout: ClassVar = "threads"
     version: ClassVar = ""
+    on_disk: ClassVar = False
+    """Whether its files lie where the program was started, and not in memory."""
 
     def __init__(self, folder: Path) -> None:
         """Puts in the data, before there are participants."""
@@ -51,6 +53,9 @@ class Peer:
 
     def close(self) -> None:
         """Ends what the peer has started."""
+
+    def check(self) -> None:
+        """After the end: raises AssertionError if something that was done is not there."""
 
     def pool(self, size: int) -> Executor:
         """The participants."""
@@ -157,8 +162,8 @@ def serve(make: type[Peer]) -> None:
     """Runs the program with this peer."""
     global _peer
     counted, tasks = int(sys.argv[1]), sys.argv[2:]
-    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None  # disks are not compared here
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(dir="." if make.on_disk else memory) as folder:
         _peer = make(Path(folder))
         try:
             with _peer.pool(len(tasks)) as pool:
@@ -174,3 +179,5 @@ def serve(make: type[Peer]) -> None:
                     print(json.dumps(took), flush=True)
         finally:
             _peer.close()
+        _peer.check()
+        print("all there", flush=True)

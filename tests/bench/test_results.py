@@ -6,15 +6,25 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.compare import compare
-from bench.harness import Series, Spread
+from bench.harness import Row, Series, Spread
 from bench.pictures import axis, draw, file_name
-from bench.publish import BEGIN, END, RESULTS, TABLE, as_markdown, publish
+from bench.publish import (
+    BEGIN,
+    BEGIN_DISK,
+    END,
+    RESULTS,
+    TABLE,
+    as_markdown,
+    publish,
+    rows_as_markdown,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
@@ -149,7 +159,7 @@ def test_publishing_draws_and_quotes(tmp_path: Path) -> None:
     (tmp_path / "old.svg").touch()
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{BEGIN}old table\n{END}after\n")
-    made = publish(tmp_path, readme)
+    made = publish(tmp_path, readme, readme)
     assert {path.name for path in made} == {file_name("A < b"), TABLE, "README.md"}
     assert not (tmp_path / "old.svg").exists()
     table = (tmp_path / TABLE).read_text()
@@ -165,7 +175,7 @@ def test_a_picture_says_that_other_programs_ran(tmp_path: Path) -> None:
     readme.touch()
     for data, told in ((result(1), False), (result(1, load=9.0), True)):
         (tmp_path / "versus.json").write_text(json.dumps(data))
-        publish(tmp_path, readme)
+        publish(tmp_path, readme, readme)
         assert (words in (tmp_path / file_name("A < b")).read_text()) == told
 
 
@@ -189,6 +199,30 @@ def test_the_readme_quotes_the_table_that_is_saved() -> None:
     text = (ROOT / "README.md").read_text()
     assert BEGIN in text
     assert BEGIN + (RESULTS / TABLE).read_text() + END in text
+
+
+def test_rows_are_quoted_with_what_was_promised(tmp_path: Path) -> None:
+    rows = [
+        asdict(Row("good", around(2), "×", "≥ 1 ×", True)),
+        asdict(Row("bad", around(9), "s", "≤ 5 s", False)),
+        asdict(Row("none", None, "s", note="no disk")),
+    ]
+    (tmp_path / "durable.json").write_text(json.dumps(result(100, load=3.0) | {"rows": rows}))
+    document = tmp_path / "disk.md"
+    document.write_text(f"before\n{BEGIN_DISK}stale\n{END}after\n")
+    assert document in publish(tmp_path, document, document)
+    said = document.read_text()
+    assert "| good | 2 × | 1.98 to 2.02 | ≥ 1 × | holds |" in said
+    assert "| bad | 9 s | 8.91 to 9.09 | ≤ 5 s | missed |" in said
+    assert "| none | — |  |  | no disk |" in said
+    assert "Load 3.0 at the end. Other programs used the disk" in said
+    assert said.endswith(f"{END}after\n")
+    assert "stale" not in said
+
+
+def test_the_page_on_disks_quotes_what_is_saved() -> None:
+    saved = json.loads((RESULTS / "durable.json").read_text())
+    assert BEGIN_DISK + rows_as_markdown(saved) + END in (ROOT / "docs" / "disk.md").read_text()
 
 
 def test_every_picture_in_the_documents_is_there() -> None:
