@@ -8,6 +8,7 @@ import _interpreters
 import gc
 import operator
 import os
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -262,3 +263,43 @@ def test_functions_of_the_main_script(in_process: Callable[..., str], tmp_path: 
     path = tmp_path / "script.py"
     path.write_text(dedent(script))
     assert in_process(path) == "10 20 30\nrefused\n"
+
+
+def test_it_says_what_it_waits_for(tmp_path: Path, in_process: Callable[..., str]) -> None:
+    """Left by Ctrl-C, it still waits for calls that wait in blocks; the warning names those."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent("""
+        import warnings
+        import stmpy as stm
+
+        doors = stm.TVar("doors", {"open": False})
+
+        @stm.atomically(label="the guard")
+        def enter():
+            stm.check(doors["open"])
+            return "in"
+
+        def show(message, *args, **kwargs):
+            said.append(str(message))
+            stm.run(doors.update, open=True)  # else it would wait for ever
+
+        if __name__ == "__main__":
+            said, warnings.showwarning = [], show
+            warnings.simplefilter("always")
+            try:
+                with stm.InterpreterPool(1) as pool:
+                    pool.patience = 0.0
+                    call = pool.submit(enter)
+                    while not stm.stats().waiters:
+                        pass
+                    raise KeyboardInterrupt
+            except KeyboardInterrupt:
+                assert call.result() == "in"
+            assert "the guard for doors['open']" in said[0], said
+            with stm.InterpreterPool(1) as pool:
+                assert pool.submit(enter).result() == "in"
+            assert len(said) == 1
+        """)
+    )
+    in_process(script)
