@@ -110,6 +110,20 @@ region_ref index_find(const struct store *store, const struct key *key)
     return found;
 }
 
+void index_prefetch_bucket(const struct store *store, const struct key *key)
+{
+    /* Pairs with the release in index_grow: the new segment is there. */
+    uint32_t bits = load_acquire(&store->region->index.bits);
+    __builtin_prefetch(bucket_at(store, reverse(key->order) & ((1u << bits) - 1)));
+}
+
+void index_prefetch_cell(const struct store *store, const struct key *key)
+{
+    const struct cell *start = store_cell(store, start_of(store, key->order));
+    /* Relaxed: only the address counts. */
+    __builtin_prefetch(store_cell(store, load_relaxed(&start->next)));
+}
+
 static void link_after(struct store *store, region_ref before, region_ref ref)
 {
     shared_u32 *next = &store_cell(store, before)->next;

@@ -42,6 +42,11 @@ enum stm_status index_init(struct store *store, struct slot *slot);
 /* The cell of the key, or 0.  Within a read operation or under the commit lock. */
 region_ref index_find(const struct store *store, const struct key *key);
 
+/* Has the processor fetch what a search for the key begins with, while it does something else:
+ * the bucket; and the first cell, for which the bucket should be here.  At any time. */
+void index_prefetch_bucket(const struct store *store, const struct key *key);
+void index_prefetch_cell(const struct store *store, const struct key *key);
+
 /* Links a cell whose key is not in the index.  Needs the commit lock. */
 void index_insert(struct store *store, region_ref cell);
 

@@ -9,19 +9,16 @@
 #include "variable.h"
 
 /* One row into the open transaction. */
-static enum stm_status load_row(struct keeper *self, region_ref variable, const uint8_t *key,
-                                Py_ssize_t key_length, const uint8_t *value,
-                                Py_ssize_t length, unsigned flags)
+static enum stm_status load_row(struct keeper *self, const struct key *key, const uint8_t *value,
+                                size_t length, unsigned flags)
 {
-    struct key wanted = index_key(self->store, variable, key, (uint32_t)key_length);
     struct txn_value found;
-    enum stm_status status = txn_lookup(&self->txn, &wanted, false, &found);
+    enum stm_status status = txn_lookup(&self->txn, key, false, &found);
     if (status != STM_OK)
         return status;
     txn_read_done(&self->txn);
-    return flags & VERSION_TOMBSTONE
-               ? txn_delete(&self->txn, found.entry)
-               : txn_put(&self->txn, found.entry, value, (size_t)length, flags);
+    return flags & VERSION_TOMBSTONE ? txn_delete(&self->txn, found.entry)
+                                     : txn_put(&self->txn, found.entry, value, length, flags);
 }
 
 /* Ends the transaction of a batch. */
@@ -55,8 +52,9 @@ PyObject *keeper_load(struct keeper *self, PyObject *args)
             txn_end(&self->txn);
             return NULL;
         }
-        status = load_row(self, variable, (const uint8_t *)key, key_length,
-                          (const uint8_t *)value, length, flags);
+        struct key wanted =
+            index_key(self->store, variable, (const uint8_t *)key, (uint32_t)key_length);
+        status = load_row(self, &wanted, (const uint8_t *)value, (size_t)length, flags);
     }
     return finish_load(self, status);
 }
@@ -68,6 +66,7 @@ static uint32_t big_endian(const uint8_t *bytes)
 
 #define VARIABLE_BYTES 4 /* at the beginning of a key: the variable's number */
 #define CHECK_BYTES 4  /* at the beginning of a value: the checksum; then come the flags */
+#define ROWS_AHEAD 8   /* whose cells are on their way while one row is loaded */
 
 /* Whether a commit could have written it: a checksum that is right says only that somebody
  * has made it. */
@@ -78,9 +77,17 @@ static bool possible_row(Py_ssize_t key_length, Py_ssize_t length, uint8_t flags
            (flags & ~(unsigned)VERSION_MUTABLE) == 0;
 }
 
-/* One row as it lies on disk: 1, or 0 if it is not what was written. */
-static int load_stored_row(struct keeper *self, PyObject *refs, PyObject *row,
-                           uint64_t *sum, enum stm_status *status)
+/* A row as it lies on disk, in parts. */
+struct stored_row {
+    struct key key;
+    const uint8_t *value; /* Borrowed, like the bytes of the key */
+    size_t length;
+    unsigned flags;
+};
+
+/* 1, or 0 if the row is not what was written, or -1 with an exception. */
+static int read_row(const struct keeper *self, PyObject *refs, PyObject *row, uint64_t *sum,
+                    struct stored_row *out)
 {
     const char *key_text, *value_text;
     Py_ssize_t key_length, length;
@@ -98,33 +105,52 @@ static int load_stored_row(struct keeper *self, PyObject *refs, PyObject *row,
     if (variable == 0)
         return 0;
     *sum += check;
-    *status = load_row(self, (region_ref)variable, key + VARIABLE_BYTES, key_length - VARIABLE_BYTES,
-                       value + CHECK_BYTES + 1, length - CHECK_BYTES - 1, value[CHECK_BYTES]);
+    out->key = index_key(self->store, (region_ref)variable, key + VARIABLE_BYTES,
+                         (uint32_t)(key_length - VARIABLE_BYTES));
+    out->flags = value[CHECK_BYTES];
+    out->value = value + CHECK_BYTES + 1;
+    out->length = (size_t)(length - CHECK_BYTES - 1);
     return 1;
+}
+
+/* Loads checked rows in one block.  Most of the time goes into waiting for memory, where keys
+ * lie in no order: so buckets were fetched while the rows were read, and cells are now. */
+static PyObject *load_rows(struct keeper *self, const struct stored_row *rows, Py_ssize_t count)
+{
+    enum stm_status status = STM_OK;
+    txn_begin(&self->txn, self->store, self->slot, 0);
+    for (Py_ssize_t i = 0; i < count && status == STM_OK; i++) {
+        if (i + ROWS_AHEAD < count)
+            index_prefetch_cell(self->store, &rows[i + ROWS_AHEAD].key);
+        status = load_row(self, &rows[i].key, rows[i].value, rows[i].length, rows[i].flags);
+    }
+    return finish_load(self, status);
 }
 
 /* load_stored(refs, rows): rows of (key, value) as the table `data` has them, refs by number of
  * the variable, 0 where there is none; the sum of the checksums, or None if one is wrong. */
 PyObject *keeper_load_stored(struct keeper *self, PyObject *args)
 {
-    PyObject *refs, *rows;
+    PyObject *refs, *rows, *done = NULL;
     if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &refs, &PyList_Type, &rows))
         return NULL;
+    Py_ssize_t count = PyList_GET_SIZE(rows);
+    struct stored_row *stored = PyMem_Calloc((size_t)count, sizeof *stored);
+    if (stored == NULL)
+        return PyErr_NoMemory();
     uint64_t sum = 0;
     int good = 1;
-    enum stm_status status = STM_OK;
-    txn_begin(&self->txn, self->store, self->slot, 0);
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(rows) && status == STM_OK && good == 1; i++)
-        good = load_stored_row(self, refs, PyList_GET_ITEM(rows, i), &sum, &status);
-    if (good != 1) {
-        txn_end(&self->txn);
-        return good < 0 ? NULL : Py_NewRef(Py_None);
+    for (Py_ssize_t i = 0; i < count && good == 1; i++) {
+        good = read_row(self, refs, PyList_GET_ITEM(rows, i), &sum, &stored[i]);
+        if (good == 1)
+            index_prefetch_bucket(self->store, &stored[i].key);
     }
-    PyObject *done = finish_load(self, status);
-    if (done == NULL)
-        return NULL;
-    Py_DECREF(done);
-    return PyLong_FromUnsignedLongLong(sum);
+    if (good == 0)
+        done = Py_NewRef(Py_None);
+    else if (good == 1 && (done = load_rows(self, stored, count)) != NULL)
+        Py_SETREF(done, PyLong_FromUnsignedLongLong(sum));
+    PyMem_Free(stored);
+    return done;
 }
 
 PyObject *keeper_variable(struct keeper *self, PyObject *args)
