@@ -96,7 +96,9 @@ async def arun[R](
     Where the block retries, the task waits and the loop goes on; no thread is held per task.
     Cancelling the task ends the wait at once. `timeout` counts seconds over all attempts and waits,
     then raises `TransactionTimeout`. fn itself runs without a pause in the thread of the loop, and
-    so does everything it waits for by other means. So `await stm.arun(queue.get)` gets an item.
+    so does everything it waits for by other means. So `await stm.arun(queue.get)` gets an item. The
+    loop also waits for the disk, where the store is on one and not `"relaxed"`: there
+    `await asyncio.to_thread(store.run, fn)` keeps it free.
     """
     _refuse(fn)
     store = store or default_store()

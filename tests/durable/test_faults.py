@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -262,6 +263,22 @@ def test_a_busy_keeper_applies_what_has_piled_up(
     rows, groups = (len(list(disk.scan(table))) for table in ("data", "log"))
     assert rows > 50
     assert groups < 50
+
+
+def test_a_loop_goes_on_while_a_thread_waits_for_the_disk(threads: Threads) -> None:
+    disk = Disk()
+    store = threads.start(disk)
+
+    async def main() -> None:
+        disk.open.clear()
+        waiting = asyncio.create_task(asyncio.to_thread(store.run, put, store, 1))
+        while 1 not in store.TVar("v"):
+            await asyncio.sleep(0)  # published, and not durable
+        assert not waiting.done()
+        disk.open.set()
+        await waiting
+
+    asyncio.run(main())
 
 
 def test_ctrl_c_ends_the_wait(threads: Threads) -> None:
