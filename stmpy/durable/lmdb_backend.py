@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import lmdb
 
 from stmpy.durable import files
 from stmpy.durable.backend import NEW, TABLES, BackendFailed, BackendFull, Change, Table, counted
+from stmpy.durable.format import Damaged
 
 _MAP_LEAST = 64 << 20
 _FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
@@ -102,7 +103,7 @@ class LmdbBackend:
                 self._fail(error)
 
     def get(self, table: Table, key: bytes) -> bytes | None:
-        with self._open().begin(db=self._tables[table]) as txn:
+        with self._reading(table) as txn:
             value: bytes | None = txn.get(key)
         return value
 
@@ -111,8 +112,18 @@ class LmdbBackend:
             return [txn.get(key) for key in keys]
 
     def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
-        with self._open().begin(db=self._tables[table]) as txn:
+        with self._reading(table) as txn:
             yield from counted(table, txn.cursor(), txn.stat(self._tables[table])["entries"])
+
+    @contextmanager
+    def _reading(self, table: Table) -> Iterator[Any]:
+        """A transaction that reads; where LMDB cannot make sense of a page, that is damage."""
+        env = self._open()
+        try:
+            with env.begin(db=self._tables[table]) as txn:
+                yield txn
+        except lmdb.Error as error:
+            raise Damaged(f"{table}: {error}") from None
 
     def close(self) -> None:
         env, self._env = self._env, None

@@ -106,6 +106,15 @@ def test_a_row_in_place_of_another_is_noticed(path: Path) -> None:
     refused(path, "data: the checksums of all rows do not add up to what was written")
 
 
+def test_a_page_of_another_kind_is_damage(path: Path) -> None:
+    with open(path / "data.mdb", "r+b") as file, mmap.mmap(file.fileno(), 0) as all_pages:
+        newest = max(state for i in (0, 1) if (state := pages._state(all_pages, i)) is not None)
+        root = pages._root(pages._tables(all_pages, newest.root)[b"log"])
+        all_pages[root * mmap.PAGESIZE + 10] = 4
+    with pytest.raises(stm.DecodeError, match=r"log: .*CORRUPTED"):
+        stm.open(path)
+
+
 def test_other_tables(path: Path) -> None:
     group = first_group(path)
     flip_row(path, "log", group, -1)
