@@ -34,11 +34,14 @@ def check(path: str) -> None:
 def sync_names(folder: str) -> None:
     """Return when the names that were given or taken away in a directory survive a power cut.
 
-    Syncing a file does not promise that it is found again.
+    Syncing a file does not promise that it is found again. Raises OSError that names the directory.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        reason = f"{error.strerror}, when the names in it were synced"
+        raise OSError(error.errno, reason, folder) from None
     finally:
         os.close(descriptor)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -15,6 +16,8 @@ import stmpy as stm
 from stmpy import _native
 from stmpy.cli import main
 from stmpy.durable import files
+from stmpy.durable.backend import BackendFailed
+from stmpy.durable.lmdb_backend import LmdbBackend
 from stmpy.statistics import Durability
 from tests.conftest import Interpreters
 
@@ -137,6 +140,28 @@ def test_the_first_opening_cut_off_leaves_a_store_to_open(tmp_path: Path) -> Non
     with stm.open(tmp_path / "s") as store:
         store.TRef("r", 1)
     assert not (tmp_path / "s/data.part").exists()
+
+
+def test_names_that_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may not be found again is refused, but for a directory that somebody else has made."""
+    synced, sync = [], os.fsync
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EINVAL, "no such call")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(BackendFailed, match=f"no such call, when the names .*{tmp_path}"):
+        LmdbBackend(str(tmp_path))
+    monkeypatch.setattr(os, "fsync", sync)
+
+    def sync_readable(folder: str) -> None:
+        if folder == str(tmp_path.parent):
+            raise PermissionError(errno.EACCES, "may not be read", folder)
+        synced.append(folder)
+
+    monkeypatch.setattr(files, "sync_names", sync_readable)
+    LmdbBackend(str(tmp_path)).close()
+    assert synced == [str(tmp_path)]
 
 
 def test_a_store_that_does_not_fit_says_so(tmp_path: Path) -> None:
