@@ -108,7 +108,7 @@ class LmdbBackend:
         return value
 
     def get_many(self, table: Table, keys: Sequence[bytes]) -> list[bytes | None]:
-        with self._open().begin(db=self._tables[table]) as txn:
+        with self._reading(table) as txn:
             return [txn.get(key) for key in keys]
 
     def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
