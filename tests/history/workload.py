@@ -33,8 +33,14 @@ FULL: Final = 12  # elements
 MOST_OPERATIONS: Final = 4
 LARGE: Final = 20  # operations of a large transaction, whose read set is checked otherwise
 LARGE_SHARE: Final = 0.01
+IRREVOCABLE_SHARE: Final = 0.01  # of the transactions, which hold the lock from the start
+READ_ONLY_SHARE: Final = 0.05
 
-VERBS: Final = ("append", "list", "write", "read", "update", "many", "undone", "pause")
+VERBS: Final = (
+    *("append", "list", "commute", "write", "read", "ensure", "update", "many"),
+    *("undone", "or_else", "pause"),
+)
+VERBS_THAT_READ: Final = ("list", "read", "ensure", "many", "keys", "total", "pause")
 VERBS_OF_SETS: Final = ("insert", "delete", "keys")
 VERBS_OF_COUNTERS: Final = ("add", "add", "total")
 
@@ -75,15 +81,18 @@ class Worker:
         """One transaction of a few operations, chosen before it begins."""
         rng, log = self.rng, self.log
         plan = []
+        reads = rng.random() < READ_ONLY_SHARE
         for _ in range(LARGE if rng.random() < LARGE_SHARE else rng.randint(1, MOST_OPERATIONS)):
             verbs = rng.choices((VERBS, VERBS_OF_SETS, VERBS_OF_COUNTERS), (7, 2, 2))[0]
-            plan.append((rng.choice(verbs), rng.randrange(KEYS_IN_USE)))
+            verb = rng.choice(VERBS_THAT_READ if reads else verbs)
+            plan.append((verb, rng.randrange(KEYS_IN_USE)))
+        irrevocable = not reads and rng.random() < IRREVOCABLE_SHARE
         self.count += 1
         # Snapshot isolation is what skipping the validation of reads amounts to.
         planted = self.plant and self.count % self.plant == 0
         isolation = "snapshot" if planted else self.isolation
         log.invoke()
-        with stm.atomically(isolation=isolation) as tx:
+        with stm.atomically(isolation=isolation, read_only=reads, irrevocable=irrevocable) as tx:
             log.attempt(tx)
             for verb, number in plan:
                 self.operate(verb, number)
@@ -95,6 +104,15 @@ class Worker:
             time.sleep(0)
         elif verb in ("append", "list"):
             self.use_list(number, append=verb == "append")
+        elif verb == "commute":
+            # A commuted write need not be based on the snapshot, as snapshot isolation demands.
+            if self.isolation == "serializable":
+                self.commute_list(number)
+        elif verb == "or_else":
+            stm.or_else(
+                lambda: self.write_and_retry(number + 1),
+                lambda: self.use_register("update", number + 1),
+            )
         elif verb in VERBS_OF_SETS:
             self.use_set(verb, number + 1)
         elif verb in VERBS_OF_COUNTERS:
@@ -114,6 +132,13 @@ class Worker:
             self.lists[name] = (*elements, element)
             self.log.append(LISTS + name, element)
 
+    def commute_list(self, number: int) -> None:
+        """An append that reads nothing: the function may run again, on what is there then."""
+        name = number + KEYS_IN_USE * self.generation[number] + 1
+        element = self.log.mint()
+        self.lists.commute(name, lambda elements: (*(elements or ()), element))
+        self.log.append(LISTS + name, element)
+
     def use_register(self, verb: str, number: int) -> None:
         log, registers = self.log, self.registers
         if verb == "many":
@@ -123,6 +148,8 @@ class Worker:
             return
         if verb in ("read", "update"):
             log.read(REGISTERS + number, registers.get(number))
+        if verb == "ensure":
+            log.read(REGISTERS + number, registers.ensure(number, None))
         if verb in ("write", "update"):
             value = log.mint()
             registers[number] = value
@@ -130,6 +157,14 @@ class Worker:
         if verb == "undone":
             with suppress(Undo):
                 self.write_and_undo(number)
+
+    def write_and_retry(self, number: int) -> None:
+        """The branch of `or_else` that gives up: nothing of its writes may be seen."""
+        self.log.read(REGISTERS + number, self.registers.get(number))
+        self.registers[number] = self.log.mint()
+        self.sets[number] = self.log.mint()
+        self.lists.commute(number, lambda elements: ())
+        stm.retry()
 
     def write_and_undo(self, number: int) -> None:
         """A write that is not recorded: whoever saw it would have read what nobody wrote."""
