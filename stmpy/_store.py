@@ -188,6 +188,8 @@ def _open_path(
 ) -> Store:
     from stmpy.durable import launch
 
+    if not os.fspath(path):
+        raise ValueError("the path of a store is empty; '.' is the current directory")
     resolved = launch.resolve(path)
     store = _open(launch.store_name(resolved), max_bytes, history_bytes)
     return launch.open_store(store, resolved, relaxed, progress)

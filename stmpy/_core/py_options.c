@@ -35,8 +35,11 @@ static int parse_timeout(struct atomic *self, PyObject *timeout)
     if (timeout == Py_None)
         return 0;
     double seconds = PyFloat_AsDouble(timeout);
-    if (seconds == -1.0 && PyErr_Occurred())
-        return -1;
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        if (!PyErr_ExceptionMatches(PyExc_OverflowError))
+            return -1;
+        PyErr_Clear();
+    }
     if (!(seconds >= 0)) {
         PyErr_Format(PyExc_ValueError, "timeout is a number of seconds from 0 up, not %R", timeout);
         return -1;

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Final
 
@@ -19,14 +20,19 @@ BUILD: Final = ROOT / "build" / "fuzz"
 IN_C: Final = ("attach", "blocks", "codec")
 IN_PYTHON: Final = ("dumps", "keys", "records", "region", "values")
 TARGETS: Final = (*IN_C, *IN_PYTHON)
-MOST_BYTES: Final = {"blocks": 2000}  # of an input; others have this many:
+MOST_BYTES: Final = {"blocks": 1000}  # of an input; others have this many:
 FEW_BYTES: Final = 600
+KEPT_BYTES: Final = 40_000  # of the corpus of a target, in the repository
 
 
 def corpus(target: str) -> list[bytes]:
-    """The inputs that lie in the repository: a line of hexadecimal digits each."""
-    path = CORPUS / f"{target}.txt"
-    return [bytes.fromhex(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """The inputs that lie in the repository: a line of Base64 each."""
+    path = CORPUS / f"{target}.b64"
+    return [b64decode(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def longest(target: str) -> str:
+    return f"-max_len={MOST_BYTES.get(target, FEW_BYTES)}"
 
 
 def environment(target: str) -> dict[str, str]:
@@ -67,9 +73,9 @@ def fuzz(target: str, seconds: float, seed: int) -> bool:
         target,
         f"-max_total_time={max(1, round(seconds))}",
         f"-seed={seed}",
-        f"-max_len={MOST_BYTES.get(target, FEW_BYTES)}",
+        longest(target),
         "-len_control=10",
-        "-timeout=30",
+        "-timeout=300",
         "-rss_limit_mb=4096",
         "-print_final_stats=1",
         f"-artifact_prefix={found}/{target}-",
@@ -104,15 +110,19 @@ def fuzz_all(seconds: float, seed: int) -> int:
 
 
 def keep(target: str) -> None:
-    """The fewest inputs that reach all that those of the last runs reached, into the repository."""
+    """The fewest inputs that reach what those of the last runs reached, into the repository."""
     small = BUILD / "small" / target
     for path in small.glob("*"):
         path.unlink()
     small.mkdir(parents=True, exist_ok=True)
-    call(target, "-merge=1", f"-max_len={FEW_BYTES}", str(small), str(BUILD / "corpus" / target))
+    call(target, "-merge=1", longest(target), str(small), str(BUILD / "corpus" / target))
     inputs = sorted((path.read_bytes() for path in small.iterdir()), key=lambda d: (len(d), d))
+    # Of too many every second, third, …: some of every length.
+    inputs = inputs[:: 1 + sum(map(len, inputs)) // KEPT_BYTES]
     CORPUS.mkdir(exist_ok=True)
-    (CORPUS / f"{target}.txt").write_text("".join(f"{data.hex()}\n" for data in inputs))
+    (CORPUS / f"{target}.b64").write_text(
+        "".join(f"{b64encode(data).decode()}\n" for data in inputs)
+    )
     print(f"{target:8} {len(inputs):5} inputs of {sum(map(len, inputs)):7,} bytes")
 
 

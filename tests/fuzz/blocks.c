@@ -209,7 +209,9 @@ static struct txn_entry *look_up(struct thread *thread, uint32_t number, bool re
     if (read) {
         struct content expected = seen(thread, number);
         CHECK(same(found, expected));
-        thread->read[number] = true;
+        /* Its own value is no news of the store; a sum is, as what it adds to is in it. */
+        thread->read[number] |= !thread->levels[thread->depth].written[number] ||
+                                is_sum(thread, number);
     }
     return value.entry;
 }
