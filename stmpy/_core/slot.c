@@ -128,8 +128,9 @@ uint32_t slot_reap(struct store *store, bool locked)
     for (uint32_t i = 0; i < count; i++) {
         struct slot *slot = &store_slots(store)[i];
         uint64_t owner = load_acquire(&slot->owner); /* Pairs with try_claim. */
-        if (owner == self || (load_relaxed(&slot->waits) != 0 && !locked) || !slot_dead(slot) ||
-            unfinished(store, slot))
+        /* Whether it waits is looked at when it is dead: until then it may begin to. */
+        if (owner == self || !slot_dead(slot) ||
+            (load_relaxed(&slot->waits) != 0 && !locked) || unfinished(store, slot))
             continue;
         /* In the name of the reaper from here on: if it dies too, the next one goes on.
          * Pairs with itself: one reaper releases the slot.  The dead can't take the lock
