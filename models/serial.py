@@ -10,30 +10,63 @@ has to come; in `serial-death` one dies, and naps end.
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from .checker.layout import NONE, Layout
+from .checker.layout import NONE
 from .checker.model import Action, Eventually, Model, action, require
-
-LAYOUT = Layout("lock urgent deaths give_ups", "pc left kind serial slept seen stale grace wake", 3)
-LOCK, URGENT, DEATHS, GIVE_UPS = LAYOUT.shared
-PC, LEFT, KIND, SERIAL, SLEPT, SEEN, STALE, GRACE, WAKE = LAYOUT.record
-SLOTS = LAYOUT.bases
-WAITERS = 1
-"""Bit of the lock word; the rest is twice the number of the owner's slot, counted from 1."""
-ORDINARY, SERIALLY, AWAIT = range(3)
-
-CHOOSE, RUN, ANNOUNCE, PASS, TO_PASS, TAKE, FOR_OWNER, FUTEX, ON_LOCK, ON_URGENT = range(10)
-GIVE_UP, LEAVE, TIME_OUT, GOT, GOT_WAKE, BODY, LOCKED, UNLOCK, UNLOCK_WAKE = range(10, 19)
-REGISTER, PARK, PARK_WAKE, SLEEP, UNREGISTER, OVER, DEAD = range(19, 26)
-ACQUIRES = frozenset(range(ANNOUNCE, GOT)) - {TIME_OUT}
-OWNS = frozenset((GOT, GOT_WAKE, BODY, LOCKED, UNLOCK, PARK))
-
-ARRIVES = "who waits for the lock gets it, or gives up"
-LOST = "no wake-up is lost"
-WINS = "a serial block cannot conflict"
-UPDATE = "no commit on what has changed"
-AWAKE = "nobody sleeps with the lock"
-ONCE = "others go ahead of an urgent block at most once each"
-ALONE = "the lock has one owner"
+from .serial_state import (
+    ACQUIRES,
+    ALONE,
+    ANNOUNCE,
+    ARRIVES,
+    AWAIT,
+    AWAKE,
+    BODY,
+    CHOOSE,
+    DEAD,
+    DEATHS,
+    FOR_OWNER,
+    FUTEX,
+    GIVE_UP,
+    GIVE_UPS,
+    GOT,
+    GOT_WAKE,
+    GRACE,
+    KIND,
+    LAYOUT,
+    LEAVE,
+    LEFT,
+    LOCK,
+    LOCKED,
+    LOST,
+    ON_LOCK,
+    ON_URGENT,
+    ONCE,
+    ORDINARY,
+    OVER,
+    PARK,
+    PARK_WAKE,
+    PASS,
+    REGISTER,
+    RUN,
+    SEEN,
+    SERIAL,
+    SERIALLY,
+    SLEEP,
+    SLEPT,
+    SLOTS,
+    STALE,
+    SYMMETRY,
+    TAKE,
+    TIME_OUT,
+    TO_PASS,
+    UNLOCK,
+    UNLOCK_WAKE,
+    URGENT,
+    WAITERS,
+    WAKE,
+    WINS,
+    number,
+    owns,
+)
 
 
 class Serial(Model):
@@ -92,6 +125,9 @@ class Serial(Model):
         for t in SLOTS:
             s[t + LEFT] = self.transactions
         yield bytes(s)
+
+    def canonical(self, state: bytes) -> bytes:
+        return SYMMETRY.representative(state)
 
     def done(self, state: bytes) -> bool:
         return all(state[t] in (OVER, DEAD, SLEEP) for t in SLOTS)
@@ -336,41 +372,3 @@ class Serial(Model):
         s[t : t + LAYOUT.width] = bytes(LAYOUT.width)
         s[t] = DEAD
         return None
-
-
-def number(t: int) -> int:
-    return SLOTS.index(t) + 1
-
-
-def owns(s: bytes, t: int) -> bool:
-    return s[t] in OWNS and (s[t] != GOT_WAKE or s[t + SEEN] == GOT)
-
-
-class SerialPatient(Serial):
-    """Nobody gives up, and serial blocks wait for changes."""
-
-    name = "serial-patient"
-    bounds = "3 threads, 1 transaction each that may run 3 times"
-    kinds: ClassVar[Sequence[str]] = ("ordinary", "serial", "serial await")
-    give_ups = 0
-
-
-class SerialOnce(Serial):
-    """Blocks follow each other, and one sleep is given up: for what is broken, as all is long."""
-
-    name = "serial-once"
-    bounds = "3 threads, 2 transactions each, ordinary and serial, 1 deadline or signal"
-    transactions = 2
-    give_ups = 1
-
-
-class SerialDeath(SerialPatient):
-    """One dies anywhere; a nap ends each sleep."""
-
-    name = "serial-death"
-    bounds = "3 threads, 1 transaction each, a death at any step, no waiting for a change"
-    kinds = ("ordinary", "serial")
-    deaths = 1
-
-
-MODELS = (Serial, SerialPatient, SerialDeath)

@@ -1,7 +1,8 @@
 """What the commit lock and serial mode rest on."""
 
 from ..checker.search import DEADLOCK
-from ..serial import ARRIVES, AWAKE, LOST, ONCE, WINS, SerialDeath, SerialOnce, SerialPatient
+from ..serial_cases import SerialDeath, SerialOnce, SerialPatient
+from ..serial_state import ARRIVES, AWAKE, LOST, ONCE, WINS
 from . import Mutant
 
 MUTANTS = (

@@ -7,5 +7,5 @@ store buffers are a library (`StoreBuffer`), liveness is checked under weak or s
     layout     names of the bytes of a state        model      what a model is
     search     all states: safety and deadlock      trace      counterexamples as text
     graph      all states with their steps          liveness   fair cycles without the goal
-    memory     store buffers of x86-TSO
+    memory     store buffers of x86-TSO             symmetry   where fields name threads
 """

@@ -20,18 +20,18 @@ from .trace import Trace, replay
 
 def check(model: Model) -> Outcome:
     """Check every `Eventually` of the model over all fair runs, and whatever `explore` checks."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     with collector_paused():
         try:
             graph = build(model)
         except Unsafe as unsafe:
             path, prop = unsafe.path, unsafe.prop
             run = replay(model, path, prop, canonical=_same, in_action=unsafe.in_action)
-            return Outcome(unsafe.seen, 0, len(run), time.perf_counter() - begun, run)
+            return Outcome(unsafe.seen, 0, len(run), time.process_time() - begun, run)
         faults = (_refute(model, graph, wanted) for wanted in model.eventually())
         fault = next((found for found in faults if found is not None), None)
     depth = len(graph.path_to(len(graph.states) - 1)) - 1
-    seconds = time.perf_counter() - begun
+    seconds = time.process_time() - begun
     return Outcome(len(graph.states), graph.transitions, depth, seconds, fault)
 
 

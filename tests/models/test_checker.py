@@ -13,9 +13,11 @@ from models.checker.trace import Trace
 
 from .toys import (
     EXCLUSION,
+    NAMED,
     Dekker,
     Door,
     Increment,
+    IncrementNamed,
     IncrementWhole,
     Philosophers,
     StrongDoor,
@@ -77,6 +79,23 @@ def test_reductions_do_not_change_the_verdict(switch: str) -> None:
     assert (reduced.fault is None) == (whole.fault is None)
     if whole.fault is not None:
         assert fault_of(reduced).prop == whole.fault.prop
+
+
+@pytest.mark.parametrize("switch", ["", "no_lock", "no_release"])
+def test_threads_that_are_named_are_interchangeable_all_the_same(switch: str) -> None:
+    named, plain = explore(IncrementNamed(switch)), explore(Increment(switch))
+    assert (named.fault is None) == (plain.fault is None)
+    if plain.fault is None:
+        assert named.states == plain.states  # one representative for each, as without names
+    else:
+        assert fault_of(named).prop == plain.fault.prop
+        assert len(fault_of(named)) == len(plain.fault)
+
+
+@pytest.mark.parametrize("order", [[1, 2, 0], [2, 1, 0], [0, 2, 1]])
+def test_a_representative_stands_for_every_order_of_the_threads(order: list[int]) -> None:
+    for state in bytes((0, 2, 1, 5, 1, 5, 0, 0)), bytes((0, 1, 3, 0, 1, 5, 1, 4)):
+        assert NAMED.representative(NAMED.permuted(state, order)) == NAMED.representative(state)
 
 
 @pytest.mark.parametrize("switch", ["", "no_lock", "no_release"])

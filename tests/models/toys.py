@@ -6,6 +6,7 @@ from typing import ClassVar
 from models.checker.layout import NONE, Layout
 from models.checker.memory import StoreBuffer
 from models.checker.model import Eventually, Model, action
+from models.checker.symmetry import Named
 
 COUNTER = Layout("total lock", "pc copy", threads=3)
 EXCLUSION = "no lost increment"
@@ -73,6 +74,34 @@ class IncrementWhole(Increment):
 
 
 WALK = Layout("place", "pc", threads=1)
+
+
+class IncrementNamed(Increment):
+    """Once more; the lock says who has it, and threads are interchangeable all the same."""
+
+    name = "increment-named"
+
+    def canonical(self, state: bytes) -> bytes:
+        return NAMED.representative(state)
+
+    def acquire(self, s: bytearray, t: int) -> bool | None:
+        if s[1] and self.mutate != "no_lock":
+            return False
+        s[1] = COUNTER.bases.index(t) + 1
+        s[t] = 1
+        return None
+
+
+def described(s: bytes, t: int, index: int) -> tuple[bytes, bool]:
+    return s[t : t + COUNTER.width], s[1] == index + 1
+
+
+def rename(s: bytearray, new: Sequence[int]) -> None:
+    if s[1]:
+        s[1] = new[s[1] - 1] + 1
+
+
+NAMED = Named(COUNTER, described, rename)
 
 
 class Walk(Model):
