@@ -62,7 +62,7 @@ static bool check_recent(struct txn *txn, uint64_t before)
     uint64_t now = load_relaxed(&region->recent_count);
     if (PLANTED(CHECK_OUTSIDE_ONLY))
         return true;
-    if (now - before > RECENT_LIMIT)
+    if (now - before > RECENT_LIMIT && !PLANTED(RECENT_UNBOUNDED))
         return txn_reads_unchanged(txn);
     for (uint64_t i = before; i < now; i++) {
         region_ref cell = load_relaxed(&region->recent[i % RECENT_CELLS]);
@@ -82,6 +82,8 @@ static bool check_outside(struct txn *txn, uint64_t *before)
     slot_read_begin(txn->store, txn->slot);
     bool unchanged = txn_reads_unchanged(txn);
     slot_read_end(txn->slot);
+    if (PLANTED(LATE_COUNT))
+        *before = load_acquire(&txn->store->region->recent_count);
     TRACE(txn->slot, "check_outside.check", 0, unchanged);
     return unchanged;
 }
@@ -101,13 +103,13 @@ static bool check_target(struct txn *txn, struct txn_entry *entry, region_ref ce
     if (load_relaxed(&store_cell(txn->store, cell)->flags) & CELL_DEAD && !PLANTED(DEAD_IGNORED))
         return lose(txn, CONFLICT_GONE, entry, 0);
     bool blind = unsettled && !(entry->flags & ENTRY_READ);
-    if (txn->flags & TXN_SNAPSHOT && !blind && head != NULL &&
+    if (txn->flags & TXN_SNAPSHOT && !blind && head != NULL && !PLANTED(SNAPSHOT_UNCHECKED) &&
         load_relaxed(&head->ts) > txn->snapshot)
         return lose(txn, CONFLICT_WRITE, entry, site);
     if (unsettled && !txn_check_unsettled(txn, entry, head))
         return false;
     bool live = head != NULL && version_live(head);
-    if (live != ((entry->flags & ENTRY_LIVE) != 0))
+    if (live != ((entry->flags & ENTRY_LIVE) != 0) && !PLANTED(LIVENESS_UNCHECKED))
         return lose(txn, CONFLICT_STRUCTURE, entry, site);
     return true;
 }
@@ -228,27 +230,38 @@ static void publish(struct txn *txn, struct wake_list *wakes)
     struct pending *pending = txn_pending(txn);
     uint32_t count = load_relaxed(&slot->pending_count);
     uint64_t ts = load_relaxed(&region->clock) + 1;
-    log_stamp(store, slot, ts);
+    if (!PLANTED(LOG_STAMP_LATE))
+        log_stamp(store, slot, ts);
     /* Release: the pending array is complete.  Pairs with recover_unfinished. */
-    put_release(&region->linking, slot_number(store, slot) + 1);
+    if (!PLANTED(LINKING_LATE))
+        put_release(&region->linking, slot_number(store, slot) + 1);
     for (uint32_t i = 0; i < count; i++) {
         if (PLANTED(CLOCK_BEFORE_LAST_LINK) && i + 1 == count)
             put_release(&region->clock, ts);
         if (pending[i].cell != 0) {
+            if (PLANTED(NOTE_BEFORE_LINK))
+                note_recent(region, pending[i].cell);
             link_version(txn, pending[i], ts);
-            note_recent(region, pending[i].cell);
+            if (!PLANTED(NOTE_BEFORE_LINK))
+                note_recent(region, pending[i].cell);
             TRACE(slot, "note_recent", 0, load_relaxed(&region->recent_count));
         }
     }
+    if (PLANTED(LINKING_LATE))
+        put_release(&region->linking, slot_number(store, slot) + 1);
     log_settle(store, slot);
     if (!PLANTED(MARK_AFTER_CLOCK))
         mark_waiters(store, pending, count, wakes);
+    if (PLANTED(CLEAR_BEFORE_CLOCK))
+        put_release(&region->linking, 0);
     if (PLANTED(LOG_BEFORE_CLOCK))
         wakes->followers = log_append(store, slot);
     put_release(&region->clock, ts); /* THE commit point.  Pairs with slot_register. */
     TRACE(slot, "publish", 0, ts);
     if (PLANTED(MARK_AFTER_CLOCK))
         mark_waiters(store, pending, count, wakes);
+    if (PLANTED(LOG_STAMP_LATE))
+        log_stamp(store, slot, ts);
     txn->committed = ts;
     if (!PLANTED(LOG_BEFORE_CLOCK))
         wakes->followers = log_append(store, slot);
@@ -259,6 +272,8 @@ static void publish(struct txn *txn, struct wake_list *wakes)
             arena_free(store, slot, pending[i].version,
                        version_bytes(store_version(store, pending[i].version)));
     }
+    if (PLANTED(CLEAR_BEFORE_COUNT))
+        put_release(&region->linking, 0);
     put_relaxed(&slot->pending_count, 0);
     put_release(&region->linking, 0); /* Pairs with recover_unfinished. */
 }
@@ -361,7 +376,8 @@ enum stm_status txn_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns
     if (status != STM_OK)
         return status;
     TRACE(txn->slot, "lock_acquire", 0, 0);
-    if (log_followed(store) && load_relaxed(&txn->slot->log_first) == 0) {
+    if (log_followed(store) && load_relaxed(&txn->slot->log_first) == 0 &&
+        !PLANTED(FOLLOW_UNSEEN)) {
         /* Somebody has begun to follow since: again, with a record. */
         lock_release(store);
         return txn_commit(txn, may_sleep, deadline_ns);

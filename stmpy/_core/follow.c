@@ -60,7 +60,7 @@ static struct follower *keeper_place(struct store *store, struct slot *slot)
         put_relaxed(&place->owner, load_relaxed(&slot->owner));
         /* It may have died between the two halves of its position; this one decides. */
         region_ref at = load_relaxed(&place->at);
-        if (at != 0)
+        if (at != 0 && !PLANTED(PASSED_KEPT))
             place->passed = load_relaxed(&log_part_at(store, at)->ts) - 1;
         return place;
     }
@@ -139,7 +139,7 @@ void log_reap(struct store *store)
     struct log *log = &store->region->log;
     for (uint64_t set = load_relaxed(&log->followed); set != 0; set &= set - 1) {
         struct follower *follower = &log->followers[__builtin_ctzll(set)];
-        if (follower->kind == LOG_WATCH && follower_dead(follower))
+        if (follower->kind == LOG_WATCH && follower_dead(follower) && !PLANTED(LOG_UNREAPED))
             give_place(store, follower);
     }
 }
@@ -147,7 +147,10 @@ void log_reap(struct store *store)
 enum stm_status log_read_begin(struct store *store, struct follower *follower,
                                const struct log_part **out)
 {
-    put_seq_cst(&follower->reading, 1); /* Pairs with slowest. */
+    if (PLANTED(LOG_READ_LATE))
+        put_release(&follower->reading, 1);
+    else
+        put_seq_cst(&follower->reading, 1); /* Pairs with slowest. */
     if (load_seq_cst(&follower->lost)) {
         log_read_end(follower);
         return STM_TOO_OLD;

@@ -57,8 +57,12 @@ static void free_version(struct store *store, struct slot *slot, region_ref ref)
 static void free_versions(struct store *store, struct slot *slot, shared_u32 *list)
 {
     for (region_ref ref; (ref = load_relaxed(list)) != 0;) {
-        put_release(list, load_relaxed(&store_version(store, ref)->site));
-        free_version(store, slot, ref);
+        region_ref next = load_relaxed(&store_version(store, ref)->site);
+        if (PLANTED(LIMBO_FREE_FIRST))
+            free_version(store, slot, ref);
+        put_release(list, next);
+        if (!PLANTED(LIMBO_FREE_FIRST))
+            free_version(store, slot, ref);
     }
 }
 
@@ -163,7 +167,7 @@ static bool absent_for_all(const struct store *store, const struct slots_view *v
     const struct version *version = store_version(store, head);
     return !version_live(version) &&
            (load_relaxed(&version->prev) == 0 || PLANTED(LOST_TOMBSTONE)) &&
-           load_relaxed(&version->ts) <= view->oldest_weak;
+           (load_relaxed(&version->ts) <= view->oldest_weak || PLANTED(WEAK_IGNORED));
 }
 
 void history_bury(struct store *store, region_ref ref)
@@ -267,7 +271,8 @@ static uint64_t sweep(struct store *store, struct slot *slot, bool all, uint64_t
     struct region *region = store->region;
     struct slots_view view;
     slots_look(store, &view);
-    put_release(&region->maintaining, 1); /* Pairs with recover_unfinished. */
+    if (!PLANTED(SWEEP_UNSAID))
+        put_release(&region->maintaining, 1); /* Pairs with recover_unfinished. */
     collect(store, slot, LIMBO_VERSIONS, view.min_reading);
     collect(store, slot, LIMBO_CELLS, view.min_txn);
     if (all)

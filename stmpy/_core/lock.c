@@ -41,6 +41,8 @@ static bool take(struct store *store, uint32_t mine)
 {
     uint32_t expected = 0;
     shared_u32 *word = &store->region->lock;
+    if (PLANTED(TAKE_UNCOMPARED))
+        return load_relaxed(word) == 0 && (put_release(word, mine), true);
     /* Pairs with lock_release: what the last owner wrote is seen. */
     return load_relaxed(word) == 0 && cas_acq_rel(word, &expected, mine);
 }
@@ -67,9 +69,11 @@ enum stm_status lock_try(struct store *store, struct slot *slot)
 /* Takes the lock from an owner whose process has ended. */
 static bool take_over(struct store *store, struct slot *slot, uint32_t word)
 {
-    if (word == 0 || !slot_dead(lock_owner(store, word)))
+    if (word == 0 || !(slot_dead(lock_owner(store, word)) || PLANTED(TAKE_FROM_LIVING)))
         return false;
     uint32_t mine = lock_name(store, slot) | LOCK_WAITERS;
+    if (PLANTED(TAKE_OVER_UNCOMPARED))
+        return put_release(&store->region->lock, mine), true;
     /* Pairs with the dead owner's last stores, which its death made visible. */
     return cas_acq_rel(&store->region->lock, &word, mine);
 }
@@ -79,7 +83,8 @@ void lock_withdraw(struct store *store, struct slot *slot)
     shared_u32 *urgent = &store->region->urgent;
     uint32_t mine = slot_number(store, slot) + 1;
     /* Pairs with must_let_pass. */
-    if (load_relaxed(urgent) == mine && cas_acq_rel(urgent, &mine, 0))
+    if (load_relaxed(urgent) == mine && cas_acq_rel(urgent, &mine, 0) &&
+        !PLANTED(WITHDRAW_SILENT))
         platform_futex_wake(urgent, INT32_MAX);
 }
 
@@ -87,7 +92,7 @@ void lock_withdraw(struct store *store, struct slot *slot)
 static void forget_dead_urgent(struct store *store)
 {
     uint32_t urgent = load_relaxed(&store->region->urgent);
-    if (urgent != 0 && slot_dead(&store_slots(store)[urgent - 1]))
+    if (urgent != 0 && slot_dead(&store_slots(store)[urgent - 1]) && !PLANTED(DEAD_URGENT))
         lock_withdraw(store, &store_slots(store)[urgent - 1]);
 }
 
@@ -155,7 +160,7 @@ static enum stm_status wait_to_acquire(struct store *store, struct slot *slot,
         enum platform_wait woken = passing ? wait_to_pass(store, slot, nap(now, deadline_ns))
                                            : wait_for_owner(store, nap(now, deadline_ns));
         /* Others may sleep as we did, so from now on we own the lock with the bit set. */
-        mine |= LOCK_WAITERS;
+        mine |= PLANTED(BIT_FORGOTTEN) ? 0 : LOCK_WAITERS;
         slept = true;
         if (woken == PLATFORM_INTERRUPTED)
             return give_up(store, slept, STM_INTERRUPTED);
@@ -182,7 +187,7 @@ static enum stm_status acquire(struct store *store, struct slot *slot, uint64_t 
 enum stm_status lock_acquire(struct store *store, struct slot *slot, uint64_t deadline_ns)
 {
     enum stm_status status = acquire(store, slot, deadline_ns, false);
-    if (status == STM_OK)
+    if (status == STM_OK && !PLANTED(NO_RECOVERY))
         recover_unfinished(store);
     return status;
 }

@@ -165,6 +165,8 @@ void log_keep_up(struct log *log, uint64_t offset)
     if (load_seq_cst(&log->crowded) == 0) /* Both pair with log_wait_for_room. */
         return;
     put_seq_cst(&log->crowded, 0);
+    if (PLANTED(ROOM_SILENT))
+        return;
     platform_futex_wake(&log->crowded, INT32_MAX);
 }
 
@@ -179,7 +181,8 @@ static region_ref slowest(const struct store *store)
         const struct follower *follower = &log->followers[__builtin_ctzll(set)];
         region_ref at = load_relaxed(&follower->at);
         /* Pairs with log_read_begin: either we see that it reads, or it that it is lost. */
-        if (at == 0 || (load_seq_cst(&follower->lost) && !load_seq_cst(&follower->reading)))
+        if (at == 0 || (load_seq_cst(&follower->lost) &&
+                        (!load_seq_cst(&follower->reading) || PLANTED(LOG_READ_UNSEEN))))
             continue;
         bool older = found == 0 || log_part_at(store, at)->offset < log_part_at(store, found)->offset;
         if (PLANTED(LOG_FREE_EARLY) ? found == 0 || !older : older)
@@ -197,7 +200,7 @@ bool log_trim(struct store *store, struct slot *slot)
         if (first == until || first == 0)
             return false;
         region_ref next = load_relaxed(&log_part_at(store, first)->next);
-        if (next == 0)
+        if (next == 0 && !PLANTED(LOG_KEEP_END))
             put_release(&log->last, 0); /* before `first`: a new record then starts the list */
         put_relaxed(&log->held_from,
                     next == 0 ? load_relaxed(&log->end) : log_part_at(store, next)->offset);
@@ -250,7 +253,7 @@ static uint64_t hand_out(struct store *store, region_ref first)
         if (at == 0 && !load_relaxed(&follower->lost)) {
             put_release(&follower->at, first);  /* Pairs with log_read_begin. */
             put_release(&follower->wake, 1);    /* Pairs with log_sleep. */
-            wake |= (uint64_t)1 << number;
+            wake |= (uint64_t)!PLANTED(LOG_SILENT) << number;
         } else if (at != 0 && follower->kind == LOG_WATCH &&
                    end - log_part_at(store, at)->offset > log->limit) {
             put_seq_cst(&follower->lost, 1);    /* Pairs with log_read_begin. */
@@ -268,7 +271,7 @@ static uint64_t append(struct store *store, struct slot *holder)
     for (region_ref ref = first; ref != 0; ref = load_relaxed(&log_part_at(store, ref)->next))
         last = ref;
     region_ref before = load_relaxed(&log->last);
-    if (before != last) {
+    if (before != last || PLANTED(LOG_TWICE)) {
         for (region_ref ref = first; ref != 0; ref = load_relaxed(&log_part_at(store, ref)->next)) {
             log_part_at(store, ref)->offset = offset;
             offset += arena_rounded(log_part_at(store, ref)->bytes);

@@ -49,7 +49,7 @@ static void finish_commit(struct store *store, struct slot *dead)
     for (uint32_t i = 0; i < count && !published && !PLANTED(FORGET_LINKING); i++)
         roll_back(store, &pending[i]);
     log_recover(store, dead);
-    if (published)
+    if (published && !PLANTED(PUBLISHED_KEPT))
         put_relaxed(&dead->pending_count, 0);
 }
 
@@ -109,7 +109,8 @@ void recover_repair(struct store *store)
     region_ref ref = load_relaxed(&region->variables);
     for (; ref != 0; ref = load_relaxed(&store_variable(store, ref)->next))
         bytes += rebuild_variable(store, ref);
-    put_relaxed(&region->history_bytes, bytes);
+    if (!PLANTED(BYTES_KEPT))
+        put_relaxed(&region->history_bytes, bytes);
     wait_mark_all(store); /* the dead owner may not have got to it; who is woken for
                              nothing waits again */
     put_release(&region->maintaining, 0); /* Pairs with recover_unfinished. */

@@ -338,7 +338,7 @@ struct index {
     shared_u32 segments[INDEX_SEGMENTS]; /* arrays of struct sentinel; Immutable after publish */
 };
 
-#define RECENT_CELLS 1024u
+#define RECENT_CELLS SCALED(1024u, 4u)
 
 struct region {
     uint64_t magic;          /* Immutable after publish */

@@ -92,7 +92,8 @@ void slot_release(struct store *store, struct slot *slot)
     if (!PLANTED(KEEP_URGENT))
         lock_withdraw(store, slot);
     slot_read_end(slot);
-    slot_unregister(slot);
+    if (!PLANTED(KEEP_SNAPSHOT))
+        slot_unregister(slot);
     show_relaxed(&slot->attempt, 0);
     show_relaxed(&slot->sleep, SLEEP_NOT);
     arena_flush(store, slot);
@@ -130,14 +131,15 @@ uint32_t slot_reap(struct store *store, bool locked)
         uint64_t owner = load_acquire(&slot->owner); /* Pairs with try_claim. */
         /* Whether it waits is looked at when it is dead: until then it may begin to. */
         if (owner == self || !slot_dead(slot) ||
-            (load_relaxed(&slot->waits) != 0 && !locked) || unfinished(store, slot))
+            (load_relaxed(&slot->waits) != 0 && !locked && !PLANTED(REAP_WAITING)) ||
+            (unfinished(store, slot) && !PLANTED(REAP_UNFINISHED)))
             continue;
         /* In the name of the reaper from here on: if it dies too, the next one goes on.
          * Pairs with itself: one reaper releases the slot.  The dead can't take the lock
          * any more, so what was finished stays finished. */
         if (!cas_acq_rel(&slot->owner, &owner, self))
             continue;
-        if (locked)
+        if (locked && !PLANTED(REAP_UNFORGOTTEN))
             wait_forget(store, slot);
         slot_release(store, slot);
         reaped++;
@@ -175,7 +177,8 @@ void slots_look(struct store *store, struct slots_view *view)
     uint64_t clock = load_relaxed(&region->clock);
     /* Stores the clock anew, sequentially consistent this time, because commits publish it
      * with release only.  Pairs with slot_register's second load. */
-    put_seq_cst(&region->clock, clock);
+    if (!PLANTED(CLOCK_UNSTORED))
+        put_seq_cst(&region->clock, clock);
     view->oldest = clock;
     view->min_reading = view->min_txn = view->oldest_weak = UINT64_MAX;
     view->count = 0;
@@ -201,14 +204,15 @@ void slots_look(struct store *store, struct slots_view *view)
         if (load_seq_cst(&slot->evicted) != snapshot)
             view->snapshots[view->count++] = snapshot;
     }
-    if (view->min_txn > view->min_reading)
+    if (view->min_txn > view->min_reading && !PLANTED(CELLS_BY_TXN))
         view->min_txn = view->min_reading;
     qsort(view->snapshots, view->count, sizeof view->snapshots[0], ascending);
 }
 
 bool slots_need(const struct slots_view *view, uint64_t from, uint64_t to)
 {
-    uint32_t low = 0, high = view->count; /* the first snapshot >= from is in [low, high] */
+    uint32_t count = PLANTED(ONLY_OLDEST) ? view->count > 0 : view->count;
+    uint32_t low = 0, high = count; /* the first snapshot >= from is in [low, high] */
     while (low < high) {
         uint32_t middle = (low + high) / 2;
         if (view->snapshots[middle] < from)
@@ -216,7 +220,7 @@ bool slots_need(const struct slots_view *view, uint64_t from, uint64_t to)
         else
             high = middle;
     }
-    return low < view->count && view->snapshots[low] < to;
+    return low < count && view->snapshots[low] < to;
 }
 
 bool slots_evict_oldest(struct store *store)

@@ -32,7 +32,7 @@ void txn_begin(struct txn *txn, struct store *store, struct slot *slot, uint32_t
          * Pairs with slots_look: cells in our entries stay in memory from here on. */
         put_release(&slot->txn_epoch, load_acquire(&store->region->epoch));
     }
-    put_release(&slot->weak, (flags & TXN_SNAPSHOT) != 0); /* Likewise. */
+    put_release(&slot->weak, flags & TXN_SNAPSHOT && !PLANTED(WEAK_UNSAID)); /* Likewise. */
     txn->snapshot = slot_register(store, slot);
     TRACE(slot, "txn_begin", 0, txn->snapshot);
 }
@@ -96,7 +96,8 @@ bool txn_entry_unchanged(struct txn *txn, const struct txn_entry *entry, uint64_
     if (!has_shared_cell(txn, entry))
         return still_absent(txn, entry, snapshot);
     const struct cell *cell = store_cell(txn->store, entry->cell);
-    if (load_acquire(&cell->flags) & CELL_DEAD) { /* Pairs with bury in history.c. */
+    /* Pairs with bury in history.c. */
+    if (load_acquire(&cell->flags) & CELL_DEAD && !PLANTED(DEAD_UNCHANGED)) {
         txn->conflict.reason = CONFLICT_GONE;
         return lost(txn, entry, 0);
     }
@@ -274,7 +275,7 @@ enum stm_status txn_lookup_entry(struct txn *txn, const struct key *key,
     } else if (entry->pending == 0) {
         /* The version seen is kept for our snapshot, unless that was given up. */
         slot_read_begin(txn->store, txn->slot);
-        if (slot_evicted(txn->slot, txn->snapshot)) {
+        if (slot_evicted(txn->slot, txn->snapshot) && !PLANTED(SEEN_AFTER_EVICTION)) {
             slot_read_end(txn->slot);
             status = STM_TOO_OLD;
         }

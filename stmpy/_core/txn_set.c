@@ -238,7 +238,8 @@ static enum stm_status new_version(struct txn *txn, size_t length, uint32_t flag
     struct version *version = store_version(txn->store, *out);
     put_relaxed(&version->prev, 0);
     put_relaxed(&version->site, txn->site);
-    put_relaxed(&version->ts, UINT64_MAX); /* newer than every snapshot until published */
+    /* Newer than every snapshot until published. */
+    put_relaxed(&version->ts, PLANTED(TS_UNSET) ? 0 : UINT64_MAX);
     version->shape = (uint32_t)length << VERSION_FLAG_BITS | flags;
     txn->bytes += length;
     return STM_OK;

@@ -54,9 +54,9 @@ static void unlink_node(struct store *store, region_ref ref)
 {
     const struct wait_node *node = node_at(store, ref);
     shared_u32 *link = bucket_of(store, node->order);
-    while (load_relaxed(link) != ref && load_relaxed(link) != 0)
+    while (load_relaxed(link) != ref && load_relaxed(link) != 0 && !PLANTED(UNLINK_UNSOUGHT))
         link = &node_at(store, load_relaxed(link))->next;
-    if (load_relaxed(link) == ref)
+    if (load_relaxed(link) == ref || PLANTED(UNLINK_UNSOUGHT))
         put_relaxed(link, load_relaxed(&node->next));
 }
 
@@ -89,12 +89,16 @@ static void fill(const struct txn *txn, const struct slot *owner, region_ref ref
 static void publish(struct store *store, struct slot *owner, region_ref ref)
 {
     struct waiter *waiter = waiter_at(store, ref);
+    for (uint32_t i = 0; PLANTED(LATE_RECORD) && i < waiter->count; i++)
+        link_node(store, ref + HEADER_UNITS + i);
     put_relaxed(&waiter->next, load_relaxed(&owner->waits));
     put_relaxed(&owner->waits, ref);
     /* A death in between leaves `waiting` too high, which costs others little. */
-    put_relaxed(&store->region->waiting, load_relaxed(&store->region->waiting) + waiter->count);
+    if (!PLANTED(WAITING_UNCOUNTED))
+        put_relaxed(&store->region->waiting,
+                    load_relaxed(&store->region->waiting) + waiter->count);
     put_release(&waiter->counted, waiter->count); /* Pairs with who finds us dead. */
-    for (uint32_t i = 0; i < waiter->count; i++)
+    for (uint32_t i = 0; !PLANTED(LATE_RECORD) && i < waiter->count; i++)
         link_node(store, ref + HEADER_UNITS + i);
 }
 
@@ -120,6 +124,8 @@ enum stm_status wait_watch(struct txn *txn, struct slot *owner, uint64_t deadlin
         }
         if (!serial)
             lock_release(store);
+        if (PLANTED(LATE_RESET))
+            put_relaxed(&owner->wake, 0);
         if (unchanged) {
             *out = ref;
             return STM_OK;
@@ -183,8 +189,11 @@ void wait_free(struct store *store, struct slot *slot)
     region_ref ref;
     while ((ref = load_relaxed(&slot->waits)) != 0) {
         struct waiter *waiter = waiter_at(store, ref);
+        if (PLANTED(FREE_BEFORE_POP))
+            arena_free(store, slot, ref, waiter_bytes(waiter->count));
         put_relaxed(&slot->waits, load_relaxed(&waiter->next));
-        arena_free(store, slot, ref, waiter_bytes(waiter->count));
+        if (!PLANTED(FREE_BEFORE_POP))
+            arena_free(store, slot, ref, waiter_bytes(waiter->count));
     }
 }
 
@@ -222,10 +231,14 @@ static void mark(struct store *store, struct waiter *waiter, struct wake_list *l
 {
     if (load_relaxed(&waiter->mark) != 0)
         return;
+    if (PLANTED(WAKE_BEFORE_MARK))
+        platform_futex_wake(&store_slots(store)[waiter->slot].wake, 1);
     put_release(&waiter->mark, 1); /* Pairs with wait_marked. */
     /* Pairs with wait_sleep, and with the exchange that takes the word back: who finds it
      * set has seen our mark. */
     if (exchange_acq_rel(&store_slots(store)[waiter->slot].wake, 1) != 0)
+        return;
+    if (PLANTED(WAKE_BEFORE_MARK))
         return;
     if (list->count < WAKE_LIMIT)
         list->slots[list->count++] = waiter->slot;
@@ -247,7 +260,7 @@ void wait_collect(struct store *store, region_ref ref, struct wake_list *list)
 
 void wait_wake(struct store *store, const struct wake_list *list)
 {
-    for (uint32_t i = 0; i < list->count; i++)
+    for (uint32_t i = 0; i < list->count && !PLANTED(NO_WAKE_UP); i++)
         platform_futex_wake(&store_slots(store)[list->slots[i]].wake, 1);
 }
 

@@ -372,6 +372,9 @@ static bool run_other(struct frame *frame, struct op op)
     case NEXT:
         follow_await(frame->fibre, frame->seat);
         return true;
+    case REAP:
+        slot_reap(frame->seat->store, false);
+        return true;
     case OBSERVE:
         do_observe(frame, op.key);
         return true;

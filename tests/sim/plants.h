@@ -56,6 +56,54 @@
     X(BLIND_SERIAL, "a block that becomes serial does not check what it has read")           \
     X(SUM_SURVIVES, "what a dead block has settled is added to, though it never committed") \
     X(LOG_UNSETTLED, "the log holds the number in place of the sum")                         \
+    X(LATE_COUNT, "what was committed is counted after the check outside the lock")          \
+    X(NOTE_BEFORE_LINK, "a cell counts as committed before it is linked")                    \
+    X(RECENT_UNBOUNDED, "the newest cells are trusted although they have gone round")        \
+    X(SNAPSHOT_UNCHECKED, "a write under snapshot isolation ignores what came since")        \
+    X(LIVENESS_UNCHECKED, "nor whether the key has come or gone, which is counted anew")     \
+    X(LINKING_LATE, "a commit says that it links when it has linked")                        \
+    X(CLEAR_BEFORE_CLOCK, "and that it is over before its commit point")                     \
+    X(CLEAR_BEFORE_COUNT, "or before its pending array is empty")                            \
+    X(FOLLOW_UNSEEN, "a commit does not look again whether somebody follows")                \
+    X(DEAD_UNCHANGED, "a cell that was buried counts as unchanged")                          \
+    X(SEEN_AFTER_EVICTION, "what was seen is trusted although the snapshot was given up")    \
+    X(WEAK_UNSAID, "a block does not say that it runs under snapshot isolation")             \
+    X(TS_UNSET, "a version that is not linked has the number of the first commit")           \
+    X(KEEP_SNAPSHOT, "a slot is given back and still holds its snapshot")                    \
+    X(REAP_UNFINISHED, "a dead slot is given back before its commit is undone")              \
+    X(REAP_UNFORGOTTEN, "a dead slot is given back while it is still waited for")            \
+    X(CLOCK_UNSTORED, "who looks at the slots does not wait until its clock is seen")        \
+    X(ONLY_OLDEST, "versions are kept for the oldest snapshot alone")                        \
+    X(CELLS_BY_TXN, "cells wait for transactions, and not for reads without one")            \
+    X(TAKE_UNCOMPARED, "the lock is taken without comparing")                                \
+    X(TAKE_FROM_LIVING, "a sleeper takes the lock from an owner that is alive")              \
+    X(TAKE_OVER_UNCOMPARED, "two sleepers take it over from one that is dead")               \
+    X(WITHDRAW_SILENT, "who was let pass wakes nobody")                                      \
+    X(DEAD_URGENT, "who died stays the next to take the lock")                               \
+    X(BIT_FORGOTTEN, "who has slept takes the lock without the bit of those who sleep on")   \
+    X(NO_RECOVERY, "who takes the lock does not mend what the dead left")                    \
+    X(LATE_RESET, "the wake word is reset when commits can find who waits")                  \
+    X(LATE_RECORD, "a waiter is on record after its nodes are linked")                       \
+    X(UNLINK_UNSOUGHT, "a node is taken out as if it were the first of its bucket")          \
+    X(WAITING_UNCOUNTED, "commits do not know that somebody waits")                          \
+    X(FREE_BEFORE_POP, "a waiter is freed before it is off the record")                      \
+    X(NO_WAKE_UP, "who waits is marked and not woken")                                       \
+    X(WAKE_BEFORE_MARK, "a sleeper is woken before its word is set")                         \
+    X(PUBLISHED_KEPT, "recovery frees what a whole commit has published")                    \
+    X(BYTES_KEPT, "nor counts the history anew")                                             \
+    X(SWEEP_UNSAID, "a sweep does not say that it edits lists")                              \
+    X(LIMBO_FREE_FIRST, "limbo frees a block before it is off the record")                   \
+    X(WEAK_IGNORED, "a cell goes while blocks under snapshot isolation need to see that it came")\
+    X(LOG_STAMP_LATE, "a record gets its number after the commit point")                     \
+    X(LOG_KEEP_END, "the log forgets its first part before its last")                        \
+    X(LOG_READ_UNSEEN, "the log is freed under a slow watcher that reads")                   \
+    X(LOG_READ_LATE, "a watcher says that it reads without waiting for the store")           \
+    X(LOG_SILENT, "a follower is not woken for a new record")                                \
+    X(LOG_TWICE, "recovery appends a record that is in the log")                             \
+    X(ROOM_SILENT, "who makes room wakes nobody")                                            \
+    X(PASSED_KEPT, "a new keeper goes on where the dead one thought it was")                 \
+    X(LOG_UNREAPED, "who died following holds the log for ever")                             \
+    X(REAP_WAITING, "a slot is given back without the lock while it is waited for")          \
     X(NO_TAG, "the stacks of free batches have no tag")
 
 #define PLANT_ENTRY(name, what) PLANT_##name,

@@ -24,7 +24,7 @@ static bool try_without(uint32_t at, uint32_t count)
 static const char *const op_names[] = {"",     "get",   "put",  "put 7", "del",   "add",
                                        "commute", "size", "walk", "save", "merge", "undo",
                                        "await", "sweep", "evict", "churn", "open",
-                                       "follow", "read", "next", "observe"};
+                                       "follow", "read", "next", "reap", "observe"};
 
 static void print_block(unsigned fibre, const struct block *block)
 {

@@ -221,6 +221,7 @@ enum op_kind {
     FOLLOW, /* the log from here on; as its keeper if the key is 1 */
     READ,   /* so many commits of the log */
     NEXT,   /* one commit, and waits for it */
+    REAP,    /* gives back the slots of the dead, without the lock */
     OBSERVE, /* the key, with a waiter that must be marked when it changes */
 };
 struct op {
