@@ -112,8 +112,13 @@ static inline uint32_t count_claimed(const struct store *store)
 
 static inline void begin(struct seat *seat, uint32_t flags)
 {
-    if (flags & TXN_SERIAL)
-        CHECK(lock_acquire_urgently(seat->store, seat->slot, NO_DEADLINE) == STM_OK);
+    enum stm_status status = STM_OK;
+    if (flags & TXN_SERIAL) {
+        do
+            status = lock_acquire_urgently(seat->store, seat->slot, NO_DEADLINE);
+        while (status == STM_INTERRUPTED); /* it looked for a dead owner */
+    }
+    CHECK(status == STM_OK);
     txn_begin(&seat->txn, seat->store, seat->slot, flags);
 }
 
