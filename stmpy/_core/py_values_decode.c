@@ -247,7 +247,7 @@ PyObject *decode_value(struct decoder *decoder)
     return decode_simple(decoder, &head);
 }
 
-/* What many values are, an integer below 2^16; false for everything else. */
+/* What many values are, an integer below 2^32; false for everything else. */
 static bool read_short_int(const uint8_t *bytes, size_t length, long *out)
 {
     if (length == 1 && bytes[0] < 24)
@@ -256,6 +256,9 @@ static bool read_short_int(const uint8_t *bytes, size_t length, long *out)
         *out = bytes[1];
     else if (length == 3 && bytes[0] == 25)
         *out = bytes[1] << 8 | bytes[2];
+    else if (length == 5 && bytes[0] == 26)
+        *out = (long)((uint32_t)bytes[1] << 24 | (uint32_t)bytes[2] << 16 |
+                      (uint32_t)bytes[3] << 8 | bytes[4]);
     else
         return false;
     return true;

@@ -92,6 +92,7 @@ struct txn {
     uint32_t count, room;
     uint32_t *table;           /* Owned: open addressing over entries, by order; 1 + place */
     uint32_t table_size;       /* a power of two, or 0: see txn_set.c */
+    uint64_t met;              /* one bit of each entry's order: what has none is no entry */
     uint8_t *keys;             /* Owned: the keys of all entries */
     uint32_t keys_length, keys_room;
     struct txn_undo *undo;     /* Owned */

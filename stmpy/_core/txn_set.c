@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define LINEAR SCALED(16u, 2u) /* up to so many entries are searched one by one */
-#define TABLE_KEPT SCALED(1024u, 16u) /* a larger table costs too much to clear for each block */
+#define TABLE_KEPT SCALED(16384u, 16u) /* larger tables are not kept for the next block */
 
 /* Structures have no hash: the variable itself tells them apart, and the lowest bit of the
  * order, which is set in those of keys. */
@@ -42,8 +42,16 @@ static uint32_t place_of(const struct txn *txn, uint32_t order)
     return order * 2654435761u >> 7 & (txn->table_size - 1);
 }
 
+/* The bit of an order in txn.met: most keys are new, and while they are few this tells. */
+static uint64_t bit_of(uint32_t order)
+{
+    return (uint64_t)1 << (order >> 26);
+}
+
 struct txn_entry *txn_set_find(const struct txn *txn, const struct key *key)
 {
+    if (!(txn->met & bit_of(key->order)))
+        return NULL;
     if (txn->count <= LINEAR) {
         for (uint32_t i = txn->count; i > 0; i--) {
             if (matches(txn, &txn->entries[i - 1], key))
@@ -151,11 +159,28 @@ enum stm_status txn_set_add(struct txn *txn, const struct key *key, uint32_t fla
     };
     bytes_copy(txn->keys + txn->keys_length, key->bytes, key->length);
     txn->keys_length += key->length;
+    txn->met |= bit_of(entry->order);
     if (txn->count >= LINEAR)
         table_insert(txn, txn->count);
     txn->count++;
     *out = entry;
     return STM_OK;
+}
+
+/* Takes the entries out of the table: all of it at once if they fill much of it. */
+static void table_clear(struct txn *txn)
+{
+    uint32_t mask = txn->table_size - 1;
+    if (txn->count > txn->table_size / 16) {
+        memset(txn->table, 0, txn->table_size * sizeof *txn->table);
+        return;
+    }
+    /* From the place where each would be on: between it and there no place was free. */
+    for (uint32_t i = 0; i < txn->count; i++) {
+        uint32_t at = place_of(txn, txn->entries[i].order);
+        for (; txn->table[at] != 0; at = (at + 1) & mask)
+            txn->table[at] = 0;
+    }
 }
 
 void txn_set_clear(struct txn *txn)
@@ -165,9 +190,10 @@ void txn_set_clear(struct txn *txn)
         txn->table = NULL;
         txn->table_size = 0;
     } else if (txn->count > LINEAR) {
-        memset(txn->table, 0, txn->table_size * sizeof *txn->table);
+        table_clear(txn);
     }
     txn->count = 0;
+    txn->met = 0;
     txn->keys_length = 0;
     txn->undo_length = 0;
 }

@@ -274,6 +274,24 @@ static void test_large_sets(void)
 }
 
 /* One value of the limit is too much for 64 MiB in all; the transaction goes on. */
+/* Blocks of many sizes in turn: what a table was left with would turn up in the next one. */
+static void test_tables_are_cleared(void)
+{
+    static const uint64_t sizes[] = {1000, 17, 40, 130, 16, 2000, 100, 3, 60};
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        begin(&a, 0);
+        for (uint64_t key = 0; key < sizes[i]; key++)
+            CHECK(read_key(&a, 100000 * (i % 2) + key) == ABSENT);
+        CHECK(a.txn.count == sizes[i]);
+        for (uint64_t key = 0; key < sizes[i]; key++)
+            CHECK(read_key(&a, 100000 * (i % 2) + key) == ABSENT);
+        CHECK(a.txn.count == sizes[i]); /* each was found again */
+        txn_end(&a.txn);
+        for (uint32_t at = 0; at < a.txn.table_size; at++)
+            CHECK(a.txn.table[at] == 0);
+    }
+}
+
 static void test_limit(void)
 {
     size_t bytes = (size_t)16 << 20;
@@ -321,7 +339,7 @@ int main(void)
     static void (*const tests[])(void) = {
         test_own_writes, test_conflicts, test_same_value,   test_extension,  test_snapshot_isolation,
         test_serial,     test_walk,      test_commit_again, test_large_sets,
-        test_delete_after_delete,
+        test_delete_after_delete, test_tables_are_cleared,
     };
     test_begin();
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
