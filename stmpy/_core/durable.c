@@ -69,7 +69,7 @@ bool durable_open(struct store *store, const char *path, bool relaxed)
 
 bool durable_orphaned(const struct store *store)
 {
-    /* Pairs with durable_adopt and durable_name_keeper. */
+    /* Pairs with durable_adopt and the two that name a process. */
     uint64_t keeper = load_acquire(&store->region->durable.keeper);
     return keeper != 0 && durable_state(store) != DURABLE_CLOSED && !alive(keeper);
 }
@@ -77,14 +77,25 @@ bool durable_orphaned(const struct store *store)
 bool durable_adopt(struct store *store)
 {
     shared_u64 *keeper = &store->region->durable.keeper;
-    uint64_t dead = load_acquire(keeper); /* Pairs with durable_name_keeper. */
-    return durable_state(store) != DURABLE_OPENING && durable_orphaned(store) && !alive(dead) &&
+    uint64_t dead = load_acquire(keeper); /* Pairs with durable_name_guard and _keeper. */
+    enum durable_state state = durable_state(store);
+    return (state == DURABLE_RUNNING || state == DURABLE_FULL) && !alive(dead) &&
            cas_acq_rel(keeper, &dead, process_name(platform_process_id()));
 }
 
-void durable_name_keeper(struct store *store, uint32_t pid)
+void durable_name_guard(struct store *store, uint32_t pid)
 {
-    put_release(&store->region->durable.keeper, process_name(pid)); /* Pairs with durable_adopt. */
+    struct durable *durable = &store->region->durable;
+    uint64_t starter = process_name(platform_process_id());
+    put_relaxed(&durable->guard, pid);
+    /* Pairs with durable_adopt.  The keeper may have named itself already. */
+    cas_acq_rel(&durable->keeper, &starter, process_name(pid));
+}
+
+void durable_name_keeper(struct store *store)
+{
+    /* Pairs with durable_adopt. */
+    put_release(&store->region->durable.keeper, process_name(platform_process_id()));
 }
 
 /* ---- the keeper's word ------------------------------------------------------------------------- */

@@ -39,11 +39,15 @@ bool durable_open(struct store *store, const char *path, bool relaxed);
 /* True if the keeper has died. */
 bool durable_orphaned(const struct store *store);
 
-/* True for the one who is to start another keeper in its place; not while it opens. */
+/* True for the one who is to start another keeper in its place: while the store is written
+ * to, that is.  Not while it opens, and never again once the disk has failed. */
 bool durable_adopt(struct store *store);
 
+/* The one who was to start a keeper has started its guard, which stands in for it. */
+void durable_name_guard(struct store *store, uint32_t pid);
+
 /* The keeper is this process. */
-void durable_name_keeper(struct store *store, uint32_t pid);
+void durable_name_keeper(struct store *store);
 
 /* For the keeper: commits up to `ts` are safe; a state, and why. */
 void durable_publish(struct store *store, uint64_t ts);

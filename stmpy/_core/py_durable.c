@@ -108,10 +108,14 @@ static PyObject *begin_opening(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "Osp", &object, &path, &relaxed))
         return NULL;
     struct store *store = given_store(module, object);
-    return store == NULL ? NULL : PyBool_FromLong(durable_open(store, path, relaxed != 0));
+    if (store == NULL)
+        return NULL;
+    if (store_tie(store) != STM_OK)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    return PyBool_FromLong(durable_open(store, path, relaxed != 0));
 }
 
-static PyObject *name_keeper(PyObject *module, PyObject *args)
+static PyObject *name_guard(PyObject *module, PyObject *args)
 {
     PyObject *object;
     unsigned pid;
@@ -120,7 +124,7 @@ static PyObject *name_keeper(PyObject *module, PyObject *args)
     struct store *store = given_store(module, object);
     if (store == NULL)
         return NULL;
-    durable_name_keeper(store, pid);
+    durable_name_guard(store, pid);
     Py_RETURN_NONE;
 }
 
@@ -170,11 +174,12 @@ static PyObject *describe(PyObject *module, PyObject *object)
     const struct durable *durable = &region->durable;
     enum durable_state state = durable_state(store);
     return Py_BuildValue(
-        "{s:I,s:O,s:K,s:K,s:I,s:O,s:K,s:K,s:K,s:N,s:N,s:s,s:s,s:K}", "state", (unsigned)state,
+        "{s:I,s:O,s:K,s:K,s:I,s:I,s:O,s:K,s:K,s:K,s:N,s:N,s:s,s:s,s:K}", "state", (unsigned)state,
         "orphaned", durable_orphaned(store) ? Py_True : Py_False,
         "version", (unsigned long long)load_acquire(&durable->version), "clock",
         (unsigned long long)load_acquire(&region->clock), "keeper",
-        (unsigned)(load_acquire(&durable->keeper) >> 32), "relaxed",
+        (unsigned)(load_acquire(&durable->keeper) >> 32), "guard",
+        (unsigned)load_relaxed(&durable->guard), "relaxed",
         durable->relaxed ? Py_True : Py_False, "loaded",
         (unsigned long long)load_relaxed(&durable->loaded), "to_load",
         (unsigned long long)load_relaxed(&durable->to_load), "groups",
@@ -186,18 +191,18 @@ static PyObject *describe(PyObject *module, PyObject *object)
                              load_relaxed(&region->log.held_from)));
 }
 
-/* The memory file, which stays the store's. */
-static PyObject *get_file(PyObject *module, PyObject *object)
+/* The memory file and the end of the lifeline that a keeper reads; both stay the store's. */
+static PyObject *get_files(PyObject *module, PyObject *object)
 {
     struct store *store = given_store(module, object);
-    return store == NULL ? NULL : PyLong_FromLong(store->file);
+    return store == NULL ? NULL : Py_BuildValue("ii", store->file, store->lifeline[0]);
 }
 
 PyMethodDef durable_methods[] = {
     {"_durable_open", begin_opening, METH_VARARGS, NULL},
-    {"_durable_keeper", name_keeper, METH_VARARGS, NULL},
+    {"_durable_guard", name_guard, METH_VARARGS, NULL},
     {"_durable_wait", wait_durable, METH_VARARGS, NULL},
     {"_durable_state", describe, METH_O, NULL},
-    {"_durable_file", get_file, METH_O, NULL},
+    {"_durable_files", get_files, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -65,7 +65,7 @@ static PyObject *follow(struct keeper *self, PyObject *unused)
         keeper_raise(status);
         return NULL;
     }
-    durable_name_keeper(self->store, platform_process_id());
+    durable_name_keeper(self->store);
     return PyLong_FromUnsignedLongLong(self->follower->passed);
 }
 
@@ -160,6 +160,13 @@ static PyObject *progress(struct keeper *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* True if the caller is to start a keeper in place of this one, which has died. */
+static PyObject *adopt(struct keeper *self, PyObject *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(durable_adopt(self->store));
+}
+
 /* True while another process than this one has a thread at the store. */
 static PyObject *owned(struct keeper *self, PyObject *unused)
 {
@@ -181,6 +188,12 @@ static PyObject *get_closed(struct keeper *self, void *unused)
     (void)unused;
     /* Pairs with store_close. */
     return PyBool_FromLong(load_acquire(&self->store->region->closed));
+}
+
+static PyObject *get_state(struct keeper *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromUnsignedLong(durable_state(self->store));
 }
 
 static PyObject *get_version(struct keeper *self, void *unused)
@@ -215,12 +228,14 @@ static PyMethodDef methods[] = {
     {"restore", (PyCFunction)keeper_restore, METH_O, NULL},
     {"tell", (PyCFunction)tell, METH_VARARGS, NULL},
     {"progress", (PyCFunction)progress, METH_VARARGS, NULL},
+    {"adopt", (PyCFunction)adopt, METH_NOARGS, NULL},
     {"owned", (PyCFunction)owned, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef getters[] = {
     {"closed", (getter)get_closed, NULL, NULL, NULL},
+    {"state", (getter)get_state, NULL, NULL, NULL},
     {"version", (getter)get_version, NULL, NULL, NULL},
     {"clock", (getter)get_clock, NULL, NULL, NULL},
     {"id", (getter)get_id, NULL, NULL, NULL},

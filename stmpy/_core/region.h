@@ -17,7 +17,7 @@
 typedef uint32_t region_ref; /* offset / 16; 0 is no block */
 
 #define REGION_MAGIC 0x3159504d54533130u
-#define REGION_LAYOUT 3u
+#define REGION_LAYOUT 4u
 #define REGION_SLOTS 4096u
 #define REGION_LINE 64 /* bytes of a cache line: what different threads write stays apart */
 

@@ -12,6 +12,7 @@
 #include "wait.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,10 @@ static void unmap_region(struct store *store)
 {
     munmap(store->region, store->mapped_bytes);
     close(store->file);
+    for (int i = 0; i < 2; i++) {
+        if (store->lifeline[i] >= 0)
+            close(store->lifeline[i]);
+    }
     free(store);
 }
 
@@ -110,6 +115,7 @@ static enum stm_status new_store(const char *name, uint64_t max_bytes, uint64_t 
     if (store == NULL)
         return STM_NO_MEMORY;
     store->mapped_bytes = fixed_bytes() + (size_t)max_bytes;
+    store->lifeline[0] = store->lifeline[1] = -1;
     strncpy(store->name, name, sizeof store->name - 1);
     /* A switch to measure with: what statistics cost beyond plain counts. */
     const char *counted = getenv("STMPY_STATISTICS");
@@ -168,6 +174,18 @@ enum stm_status store_open(const char *name, uint64_t max_bytes, uint64_t histor
     return status;
 }
 
+enum stm_status store_tie(struct store *store)
+{
+    enum stm_status status = STM_OK;
+    pthread_mutex_lock(&registry_lock);
+    if (store->lifeline[0] < 0 && pipe2(store->lifeline, O_CLOEXEC) < 0) {
+        store->lifeline[0] = store->lifeline[1] = -1;
+        status = STM_SYSTEM;
+    }
+    pthread_mutex_unlock(&registry_lock);
+    return status;
+}
+
 static bool valid_region(const struct region *region, size_t bytes)
 {
     return bytes > fixed_bytes() && region->magic == REGION_MAGIC &&
@@ -191,7 +209,8 @@ enum stm_status store_attach(int file, struct store **out)
         return STM_SYSTEM;
     }
     *store = (struct store){
-        .region = memory, .mapped_bytes = bytes, .file = file, .handles = 1, .users = 1};
+        .region = memory, .mapped_bytes = bytes, .file = file, .lifeline = {-1, -1},
+        .handles = 1, .users = 1};
     pthread_mutex_lock(&registry_lock);
     list_store(store);
     pthread_mutex_unlock(&registry_lock);

@@ -13,6 +13,7 @@ struct store {
     struct region *region;  /* Owned: the mapping */
     size_t mapped_bytes;    /* Immutable after publish */
     int file;               /* Owned: the memory file */
+    int lifeline[2];        /* Owned: a pipe, or -1; Protected by the registry's lock */
     uint64_t number;        /* Immutable after publish: names the store in this process */
     char name[64];          /* Immutable after publish: UTF-8, ends with 0; may be empty */
     struct store *next;     /* Protected by the registry's lock */
@@ -65,6 +66,10 @@ uint64_t store_arena_bytes(const struct store *store);
  * this process has, that store is the result, whatever the sizes.  Sizes in bytes. */
 enum stm_status store_open(const char *name, uint64_t max_bytes, uint64_t history_bytes,
                            struct store **out);
+
+/* Makes the pipe of a store on disk, if it has none yet.  Forked children have it too, nobody
+ * writes to it, and it is at its end for who reads when the last of them all has ended. */
+enum stm_status store_tie(struct store *store);
 
 /* Maps the region of another process, whose memory file this is, and takes one handle on it.
  * STM_SYSTEM with EINVAL if the file is no region of this layout.  Closes the file with it. */

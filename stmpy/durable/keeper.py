@@ -6,26 +6,16 @@ leaves when the store was closed or the last process that works on it has gone: 
 
 from __future__ import annotations
 
-import os
 import select
-import signal
-import sys
 import time
 from collections.abc import Callable
 from itertools import batched
 
 from stmpy import _native
-from stmpy.durable import files
 from stmpy.durable.backend import Backend, BackendFailed, BackendFull
 from stmpy.durable.format import Damaged
 from stmpy.durable.journal import BACKLOG_BYTES, Journal
-from stmpy.durable.lmdb_backend import LmdbBackend
-from stmpy.durable.pages import check_header
 from stmpy.durable.state import State
-from stmpy.errors import DurabilityError
-
-REGION_FILE = 3
-"""The file descriptor under which the keeper finds the region."""
 
 _GROUP_BYTES = 1 << 20
 _IDLE = 0.2  # without commits, until some of the log is applied
@@ -33,24 +23,31 @@ _BETWEEN = 0.02  # two slices of that
 _GATHER = 1 / 8  # of the time that the last group took
 _GATHER_MOST = 0.001
 _LOAD_ROWS = 1000
-_PATIENCE = 30.0
 _RETRY_FULL = 0.2
 
 
-class Owner:
-    """The program that opened the store. Lives until it has gone, also if its pid is used again."""
+class Owners:
+    """Who has the store: the program, and all that were forked from it and have not ended.
 
-    def __init__(self, pid: int) -> None:
+    They share a pipe that nobody writes to; it is at its end when the last of them has. One that
+    closed its descriptors, as daemons do, counts for as long as it has a thread at the store.
+    """
+
+    def __init__(self, region: _native.Keeper, lifeline: int) -> None:
+        self._region = region
         self._poll = select.poll()
-        try:
-            self._poll.register(os.pidfd_open(pid), select.POLLIN)
-            self._gone = False
-        except ProcessLookupError:
-            self._gone = True
+        self._poll.register(lifeline, 0)
 
-    def alive(self) -> bool:
-        self._gone = self._gone or bool(self._poll.poll(0))
-        return not self._gone
+    def gone(self) -> bool:
+        """True if nobody is left who could commit."""
+        if self._region.closed:
+            return True
+        return bool(self._poll.poll(0)) and not self._region.owned()
+
+    def wait(self) -> None:
+        """Until they have gone."""
+        while not self.gone():
+            time.sleep(_IDLE)
 
 
 def load(region: _native.Keeper, journal: Journal) -> None:
@@ -80,10 +77,10 @@ def load(region: _native.Keeper, journal: Journal) -> None:
 class Keeper:
     """One region and its journal."""
 
-    def __init__(self, region: _native.Keeper, journal: Journal, owner: Owner) -> None:
+    def __init__(self, region: _native.Keeper, journal: Journal, owners: Owners) -> None:
         self._region = region
         self._journal = journal
-        self._owner = owner
+        self._owners = owners
         self._full = False
         self._pause = _IDLE
 
@@ -97,7 +94,7 @@ class Keeper:
                 self._full = True
                 self._region.tell(State.FULL, str(error))
                 time.sleep(_RETRY_FULL)
-                if self._over():
+                if self._owners.gone():
                     return
 
     def _step(self) -> bool:
@@ -111,7 +108,7 @@ class Keeper:
             return False
         if self._full:
             self._recover()
-        if self._over() and self._region.take(_GROUP_BYTES) is None:
+        if self._owners.gone() and self._region.take(_GROUP_BYTES) is None:
             return True
         if not self._region.wait(self._pause):
             self._pause = _BETWEEN if self._journal.apply() else _IDLE
@@ -138,11 +135,8 @@ class Keeper:
         self._full = False
         self._region.tell(State.RUNNING, "")
 
-    def _over(self) -> bool:
-        return self._region.closed or not (self._owner.alive() or self._region.owned())
 
-
-def serve(region: _native.Keeper, opened: Callable[[], Backend], owner: Owner) -> None:
+def serve(region: _native.Keeper, opened: Callable[[], Backend], owners: Owners) -> None:
     """Fill the region, or go on where a keeper has died, and keep it to the end.
 
     What goes wrong is told to the others, who may read on until they have had enough.
@@ -156,39 +150,17 @@ def serve(region: _native.Keeper, opened: Callable[[], Backend], owner: Owner) -
         if fresh:
             region.restore(journal.last)
         region.tell(State.RUNNING, "")
-        Keeper(region, journal, owner).run()
+        Keeper(region, journal, owners).run()
         region.unfollow()
         journal.close()
         region.tell(State.CLOSED, "")
     except (BackendFull, BackendFailed, Damaged, MemoryError, OSError) as error:
         fail(region, error)
-        while region.version != 0 and not region.closed and (owner.alive() or region.owned()):
-            time.sleep(_IDLE)
+        if region.version != 0:
+            owners.wait()
 
 
 def fail(region: _native.Keeper, error: Exception) -> None:
     """Tell the others what went wrong; the name of the exception comes first."""
     kind = "DecodeError" if isinstance(error, Damaged) else type(error).__name__
     region.tell(State.FAILED, f"{kind}: {error}")
-
-
-def main() -> None:
-    """Run with the path and the pid of the program as arguments, the region as descriptor 3."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    path, pid = sys.argv[-2], int(sys.argv[-1])
-    os.closerange(REGION_FILE + 1, os.sysconf("SC_OPEN_MAX"))
-    region = _native.Keeper(REGION_FILE)
-    try:
-        files.check(path)
-        files.lock(path, pid, _PATIENCE)  # for as long as this process lives
-    except (DurabilityError, OSError) as error:
-        if region.version == 0:
-            fail(region, error)
-        return
-    serve(region, lambda: _checked(path), Owner(pid))
-
-
-def _checked(path: str) -> LmdbBackend:
-    """The backend of a store, unless LMDB would open it as it was before its last transaction."""
-    check_header(path)
-    return LmdbBackend(path)

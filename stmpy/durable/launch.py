@@ -21,10 +21,10 @@ from stmpy.errors import CommitUnknown, DecodeError, DurabilityError, StoreClose
 
 type Progress = Callable[[int, int], None]
 
-_REGION_FILE = 3
+_REGION_FILE, _LIFELINE = 3, 4  # as guard.py finds them
 _PROGRAM = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from stmpy.durable.keeper import main; main()"
+    "from stmpy.durable.guard import main; main()"
 )
 _LOOK = 0.05
 _FOREVER = 1e9
@@ -32,7 +32,7 @@ _PATIENCE_MS = 30_000
 _OPEN = (State.RUNNING, State.FULL)
 _END = (1 << 64) - 1
 
-_children: list[int] = []  # keepers that this interpreter has started and not collected
+_children: list[int] = []  # guards that this interpreter has started and not collected
 
 
 def store_name(path: str) -> str:
@@ -63,20 +63,23 @@ def open_store(store: Store, path: str, relaxed: bool, progress: Progress | None
 
 
 def _start(store: Store, path: str) -> None:
-    """Start a keeper: no shell, a clean environment, no descriptor but the region."""
+    """Start a guard and with it a keeper: no shell, a clean environment, two descriptors."""
     command = [sys.executable, "-I", "-c", _PROGRAM, json.dumps(sys.path), path, str(os.getpid())]
+    region, lifeline = _native._durable_files(store)
+    free = max(region, lifeline, _LIFELINE) + 1  # neither may be overwritten before it is moved
+    moves = ((region, free), (lifeline, free + 1), (free, _REGION_FILE), (free + 1, _LIFELINE))
+    files = [(os.POSIX_SPAWN_DUP2, *move) for move in moves]
     null = [(os.POSIX_SPAWN_OPEN, i, os.devnull, os.O_RDWR, 0) for i in range(3)]
-    region = (os.POSIX_SPAWN_DUP2, _native._durable_file(store), _REGION_FILE)
     pid = os.posix_spawn(
         sys.executable,
         command,
         {"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
-        file_actions=[region, *null],
+        file_actions=[*files, *null],
         setsid=True,
         setsigmask=(),
         setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE),
     )
-    _native._durable_keeper(store, pid)
+    _native._durable_guard(store, pid)
     for child in _children[:]:
         _reap(child)
     _children.append(pid)
@@ -85,14 +88,14 @@ def _start(store: Store, path: str) -> None:
 def _await(store: Store, path: str, progress: Progress | None) -> None:
     while (state := _native._durable_state(store))["state"] not in _OPEN:
         if state["state"] == State.FAILED:
-            _reap(state["keeper"])
+            if state["version"] == 0:
+                _see_off(state["guard"])
             raise _error(state["message"])
         if state["state"] == State.CLOSED or store.closed:
             raise StoreClosed(f"{path}: closed by another thread while it was opened")
         if state["orphaned"]:
             raise DurabilityError(
-                f"{path}: the keeper {_reap(state['keeper'])} while it read the store; the files "
-                "may be damaged: stmpy check tells"
+                f"{path}: the guard of its keeper {_reap(state['guard'])} while the store was read"
             )
         if progress is not None and state["to_load"]:
             progress(state["loaded"], state["to_load"])
@@ -102,7 +105,7 @@ def _await(store: Store, path: str, progress: Progress | None) -> None:
 
 
 def _reap(pid: int) -> str:
-    """Collect a keeper that has ended, if it is a child of this process, and say how it did."""
+    """Collect a guard that has ended, if it is a child of this process, and say how it did."""
     with contextlib.suppress(ChildProcessError):
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
@@ -124,7 +127,7 @@ def _error(message: str) -> Exception:
 
 
 def replace_keeper(number: int, region: bytes) -> None:
-    """Start another keeper in place of one that died; called by the core in whoever waits."""
+    """Start another guard and keeper when both have died; called by the core in whoever waits."""
     store = attach(number, region)
     _start(store, _native._durable_state(store)["path"])
 
@@ -153,12 +156,13 @@ def close(store: Store) -> None:
         _native._durable_wait(store, _END, _LOOK)
     state = _native._durable_state(store)
     _see_off(state["keeper"])
+    _see_off(state["guard"])
     if state["version"] < state["clock"]:
         raise _not_durable(state)
 
 
 def _see_off(pid: int) -> None:
-    """Wait for the end of a keeper that is about to end, and collect it."""
+    """Wait for the end of a process that is about to end, and collect it."""
     with contextlib.suppress(ProcessLookupError):
         descriptor = os.pidfd_open(pid)
         try:

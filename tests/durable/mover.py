@@ -7,6 +7,7 @@ from __future__ import annotations
 import mmap
 import os
 import random
+import traceback
 from typing import Final
 
 import stmpy as stm
@@ -17,8 +18,11 @@ INTERPRETERS: Final = 2
 FORKED: Final = THREADS
 WORKERS: Final = THREADS + 1 + INTERPRETERS
 ACCOUNTS: Final = 20
-KEEPER, CHILD, FAILED, BLOCKS = range(WORKERS, WORKERS + 4)
+PROGRAM, KEEPER, GUARD, CHILD, BLOCKS = range(WORKERS, WORKERS + 5)
 """Places in the shared memory, behind those of the workers."""
+
+FAILURE: Final = 1024
+FAILURE_BYTES: Final = 3072
 
 
 class Notes:
@@ -31,8 +35,21 @@ class Notes:
     def __getitem__(self, place: int) -> int:
         return int.from_bytes(self._map[8 * place : 8 * place + 8], "little")
 
+    def tell(self, failure: str) -> None:
+        """Note why a worker ended that was not killed."""
+        self._map[FAILURE:] = failure.encode()[-FAILURE_BYTES:].ljust(FAILURE_BYTES, b"\0")
+
+    def told(self) -> str:
+        return self._map[FAILURE:].rstrip(b"\0").decode(errors="replace")
+
     def __setitem__(self, place: int, number: int) -> None:
         self._map[8 * place : 8 * place + 8] = number.to_bytes(8, "little")
+
+
+def note_keeper(notes: Notes, store: stm.Store) -> None:
+    """Whom to kill: they change when they were killed."""
+    state = _native._durable_state(store)
+    notes[KEEPER], notes[GUARD] = state["keeper"], state["guard"]
 
 
 def work(store: stm.Store, notes: Notes, me: int, seed: int, ready: int | None = None) -> None:
@@ -46,10 +63,9 @@ def work(store: stm.Store, notes: Notes, me: int, seed: int, ready: int | None =
                 table[b] = table.get(b, 0) + amount
                 count = table["count", me] = table.get(("count", me), 0) + 1
             notes[me] = count
-            notes[KEEPER] = _native._durable_state(store)["keeper"]
+            note_keeper(notes, store)
             if ready is not None:
                 os.write(ready, b".")
                 ready = None
     except BaseException:
-        notes[FAILED] = 1
-        raise
+        notes.tell(traceback.format_exc())

@@ -47,9 +47,10 @@ class Threads:
     def start(self, disk: Disk, *, relaxed: bool = False, history: int = 1 << 20) -> stm.Store:
         store = _store._open("", 16 << 20, history)
         assert _native._durable_open(store, "/in/memory", relaxed)
-        region = _native.Keeper(os.dup(_native._durable_file(store)))
-        owner = keeper.Owner(os.getpid())
-        thread = threading.Thread(target=keeper.serve, args=(region, lambda: disk, owner))
+        file, lifeline = _native._durable_files(store)
+        region = _native.Keeper(os.dup(file))
+        owners = keeper.Owners(region, lifeline)
+        thread = threading.Thread(target=keeper.serve, args=(region, lambda: disk, owners))
         thread.start()
         self._running.append((store, thread, disk))
         assert _native._durable_wait(store, 1, 30.0)
