@@ -80,8 +80,7 @@ def _start(store: Store, path: str) -> None:
         setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE),
     )
     _native._durable_guard(store, pid)
-    for child in _children[:]:
-        _reap(child)
+    _collect()
     _children.append(pid)
 
 
@@ -102,6 +101,12 @@ def _await(store: Store, path: str, progress: Progress | None) -> None:
         _native._durable_wait(store, 1, _LOOK)
     if progress is not None:
         progress(state["to_load"], state["to_load"])
+
+
+def _collect() -> None:
+    """Collect the guards of stores that were dropped, which nobody sees off."""
+    for child in _children[:]:
+        _reap(child)
 
 
 def _reap(pid: int) -> str:
@@ -129,7 +134,9 @@ def _error(message: str) -> Exception:
 def replace_keeper(number: int, region: bytes) -> None:
     """Start another guard and keeper when both have died; called by the core in whoever waits."""
     store = attach(number, region)
-    _start(store, _native._durable_state(store)["path"])
+    state = _native._durable_state(store)
+    _reap(state["guard"])
+    _start(store, state["path"])
 
 
 def flush(store: Store, timeout: float | None) -> None:
@@ -157,6 +164,7 @@ def close(store: Store) -> None:
     state = _native._durable_state(store)
     _see_off(state["keeper"])
     _see_off(state["guard"])
+    _collect()
     if state["version"] < state["clock"]:
         raise _not_durable(state)
 

@@ -16,16 +16,15 @@ import random
 import select
 import signal
 import sys
-import tempfile
 import threading
 import time
 import traceback
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import stmpy as stm
+from tests.durable.lanes import in_lanes
 from tests.durable.mover import (
-    BLOCKS,
     CHILD,
     FORKED,
     GUARD,
@@ -38,9 +37,6 @@ from tests.durable.mover import (
     note_keeper,
     work,
 )
-
-LANES: Final = 4
-"""More than there are processors, as rounds mostly wait: for a disk, and for the moment to die."""
 
 
 class Plan(NamedTuple):
@@ -148,8 +144,8 @@ class Lane:
             file.truncate(4096)
         self.notes = Notes(self._notes_path)
 
-    def run(self, rounds: int) -> None:
-        """Note how many blocks there are in the end; AssertionError if something is missing."""
+    def run(self, rounds: int) -> int:
+        """How many blocks there are in the end; AssertionError if something is missing."""
         for i in range(rounds):
             plan = Plan.draw(self._rng)
             try:
@@ -157,7 +153,7 @@ class Lane:
             except AssertionError as error:
                 raise AssertionError(f"round {i}, {plan}: {error}") from None
         with stm.open(self._path) as store:
-            self.notes[BLOCKS] = check(store, self.notes)
+            return check(store, self.notes)
 
     def _round(self, plan: Plan) -> None:
         self.notes[KEEPER] = self.notes[GUARD] = self.notes[CHILD] = 0
@@ -202,27 +198,10 @@ class Lane:
 
 
 def main(rounds: int, seed: int, lie: bool = False) -> None:
-    blocks, failed = 0, False
-    with tempfile.TemporaryDirectory() as folder:
-        lanes: list[tuple[int, Lane]] = []
-        for i in range(LANES):
-            os.mkdir(f"{folder}/{i}")
-            lane = Lane(f"{folder}/{i}", seed + i, lie)
-            pid = os.fork()
-            if pid == 0:
-                try:
-                    lane.run(len(range(i, rounds, LANES)))
-                    os._exit(0)
-                except AssertionError as error:
-                    print(f"lane {i} of seed {seed}: {error}", file=sys.stderr, flush=True)
-                finally:
-                    os._exit(1)
-            lanes.append((pid, lane))
-        for pid, lane in lanes:
-            failed |= os.waitpid(pid, 0)[1] != 0
-            blocks += lane.notes[BLOCKS]
-    if failed:
-        raise SystemExit(1)
+    def lane(folder: str, rounds: int, seed: int) -> int:
+        return Lane(folder, seed, lie).run(rounds)
+
+    blocks = in_lanes(lane, rounds, seed)
     print(f"{rounds} rounds, {blocks} blocks there, none missing that was acknowledged, none torn")
 
 

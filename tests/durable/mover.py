@@ -18,7 +18,7 @@ INTERPRETERS: Final = 2
 FORKED: Final = THREADS
 WORKERS: Final = THREADS + 1 + INTERPRETERS
 ACCOUNTS: Final = 20
-PROGRAM, KEEPER, GUARD, CHILD, BLOCKS = range(WORKERS, WORKERS + 5)
+PROGRAM, KEEPER, GUARD, CHILD = range(WORKERS, WORKERS + 4)
 """Places in the shared memory, behind those of the workers."""
 
 FAILURE: Final = 1024
