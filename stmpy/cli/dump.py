@@ -30,7 +30,11 @@ def write(path: str, in_cbor: bool, output: Path | None) -> int:
     if output is None:
         return write_to(path, in_cbor, sys.stdout.buffer)
     with output.open("xb") as file:
-        return write_to(path, in_cbor, file)
+        try:
+            return write_to(path, in_cbor, file)
+        except BaseException:
+            output.unlink()
+            raise
 
 
 def write_to(path: str, in_cbor: bool, out: BinaryIO) -> int:

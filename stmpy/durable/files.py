@@ -12,6 +12,7 @@ from stmpy.errors import DurabilityError
 
 _FILES = ("data.mdb", "lock.mdb", "owner")
 _OTHERS_MAY_WRITE = 0o022
+_READERS_BYTES = 4096
 
 
 def prepare(path: str) -> None:
@@ -29,6 +30,19 @@ def check(path: str) -> None:
         inner = os.path.join(path, name)
         if os.path.lexists(inner):
             _check_one(inner, stat.S_IFREG, "a regular file")
+
+
+def reserve_readers(path: str) -> None:
+    """Give the file of LMDB's readers its blocks; raises OSError if the disk has none.
+
+    LMDB maps it for writing, and where the disk cannot hold what is written that is a SIGBUS.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(os.path.join(path, "lock.mdb"), flags, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, _READERS_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def sync_names(folder: str) -> None:

@@ -58,7 +58,7 @@ def _keep(path: str) -> int:
     try:
         _be_told()
         region = _attach()
-        serve(region, lambda: _checked(path), Owners(region, LIFELINE))
+        serve(region, lambda: checked(path), Owners(region, LIFELINE))
         code = 0
     finally:
         os._exit(code)
@@ -71,7 +71,7 @@ def _be_told() -> None:
     fcntl.fcntl(LIFELINE, fcntl.F_SETFL, os.O_RDONLY | os.O_ASYNC)
 
 
-def _checked(path: str) -> LmdbBackend:
+def checked(path: str) -> LmdbBackend:
     """The backend of a store, unless LMDB would open it as it was before its last transaction."""
     check_header(path)
     return LmdbBackend(path)

@@ -6,15 +6,17 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import lmdb
 
 from stmpy.durable import files
 from stmpy.durable.backend import NEW, TABLES, BackendFailed, BackendFull, Change, Table, counted
 from stmpy.durable.format import Damaged
+from stmpy.durable.pages import put_metas_back, read_metas
 
 _MAP_LEAST = 64 << 20
+_ROOM_LEAST = 1 << 20  # with less, a disk is full
 _FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 
@@ -23,6 +25,8 @@ class LmdbBackend:
 
     The map grows when it is full. Never a writable map: a full disk would be a SIGBUS. After a
     full disk the environment is opened anew for the next write, as LMDB may be half-way.
+      What LMDB puts in place of a meta page that could not be written are the new trees under the
+    old number, which is also what one flipped bit would leave: here the page gets back what it was.
     """
 
     def __init__(self, path: str, map_bytes: int = _MAP_LEAST) -> None:
@@ -37,6 +41,7 @@ class LmdbBackend:
             return self._env
         try:
             size = self._find()
+            files.reserve_readers(self._path)
             self._env = lmdb.open(
                 self._path,
                 map_size=max(self._map_bytes, 2 * size),
@@ -80,14 +85,24 @@ class LmdbBackend:
             env.close()
         os.rename(part, file)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: Exception) -> NoReturn:
         self.close()
         if any(text in str(error) for text in _FULL):
             raise BackendFull(str(error)) from None
+        if self._cut_short(error):
+            raise BackendFull(f"{error}, as there is {os.strerror(errno.ENOSPC)}") from None
         raise BackendFailed(str(error)) from None
+
+    def _cut_short(self, error: Exception) -> bool:
+        """True if LMDB may mean a write that got on to the end of the room and no further."""
+        if os.strerror(errno.EIO) not in str(error):
+            return False
+        disk = os.statvfs(self._path)
+        return disk.f_bavail * disk.f_frsize < _ROOM_LEAST
 
     def write(self, changes: Sequence[Change]) -> None:
         env = self._open()
+        before = read_metas(self._path)
         while True:
             try:
                 with env.begin(write=True) as txn:
@@ -100,6 +115,7 @@ class LmdbBackend:
             except lmdb.MapFullError:
                 env.set_mapsize(2 * env.info()["map_size"])
             except lmdb.Error as error:
+                put_metas_back(self._path, before)
                 self._fail(error)
 
     def get(self, table: Table, key: bytes) -> bytes | None:

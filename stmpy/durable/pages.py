@@ -9,6 +9,7 @@ the one that loses, and it must not be behind that.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import struct
@@ -54,6 +55,36 @@ def check_header(path: str) -> None:
             _check(pages)
     finally:
         os.close(file)
+
+
+def read_metas(path: str) -> bytes:
+    """Both meta pages of the store in this directory."""
+    file = os.open(os.path.join(path, "data.mdb"), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        return os.pread(file, 2 * mmap.PAGESIZE, 0)
+    finally:
+        os.close(file)
+
+
+def put_metas_back(path: str, before: bytes) -> None:
+    """Undo what was done to a meta page but for its number, if the disk lets it be done."""
+    now = read_metas(path)
+    for at in (0, mmap.PAGESIZE):
+        old, new = before[at : at + mmap.PAGESIZE], now[at : at + mmap.PAGESIZE]
+        if old == new or _number(old) != _number(new):
+            continue
+        with contextlib.suppress(OSError):
+            file = os.open(os.path.join(path, "data.mdb"), os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.pwrite(file, old, at)
+            finally:
+                os.close(file)
+
+
+def _number(meta: bytes) -> int:
+    """Of the transaction that wrote a meta page."""
+    number: int = _META.unpack_from(meta, _PAGE.size)[-1]
+    return number
 
 
 def _check(pages: mmap.mmap) -> None:

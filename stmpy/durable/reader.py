@@ -5,6 +5,7 @@ What is read is what is durable: while the store is open, its program may be ahe
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ class Reader:
         import lmdb
 
         self._path = path
+        _reserve(path)
         file = os.path.join(path, "data.mdb")
         size = os.stat(file).st_size if os.path.exists(file) else 0
         if size == 0:
@@ -65,6 +67,15 @@ class Reader:
     def close(self) -> None:
         self._txn.abort()
         self.env.close()
+
+
+def _reserve(path: str) -> None:
+    """Where nothing may be written, LMDB says what it can't do; where nothing can, it would die."""
+    try:
+        files.reserve_readers(path)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise DurabilityError(f"{path}: {error.strerror}") from error
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,10 +15,13 @@ from pathlib import Path
 import pytest
 
 import stmpy as stm
-from stmpy import _native, _store
+from stmpy import _native
 from stmpy.durable import keeper
 from stmpy.durable.backend import BackendFailed, BackendFull, Change
 from stmpy.durable.memory import MemoryBackend
+from tests.durable.inside import Threads
+
+ROOT = Path(__file__).parents[2]
 
 
 class Disk(MemoryBackend):
@@ -38,36 +42,16 @@ class Disk(MemoryBackend):
         super().write(changes)
 
 
-class Threads:
-    """Stores whose keepers are threads of this process."""
-
-    def __init__(self) -> None:
-        self._running: list[tuple[stm.Store, threading.Thread, Disk]] = []
-
-    def start(self, disk: Disk, *, relaxed: bool = False, history: int = 1 << 20) -> stm.Store:
-        store = _store._open("", 16 << 20, history)
-        assert _native._durable_open(store, "/in/memory", relaxed)
-        file, lifeline = _native._durable_files(store)
-        region = _native.Keeper(os.dup(file))
-        owners = keeper.Owners(region, lifeline)
-        thread = threading.Thread(target=keeper.serve, args=(region, lambda: disk, owners))
-        thread.start()
-        self._running.append((store, thread, disk))
-        assert _native._durable_wait(store, 1, 30.0)
-        return store
-
-    def stop(self) -> None:
-        for store, thread, disk in self._running:
-            disk.open.set()
-            _native.Store.close(store)
-            thread.join()
-        self._running.clear()
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
 
 
 @pytest.fixture
-def threads() -> Iterator[Threads]:
+def threads(disk: Disk) -> Iterator[Threads]:
     threads = Threads()
     yield threads
+    disk.open.set()
     threads.stop()
 
 
@@ -86,16 +70,15 @@ def put_many(
         known.append(key)
 
 
-def state_of(store: stm.Store) -> str:
+def state_name(store: stm.Store) -> str:
     durability = store.stats().durability
     assert durability is not None
     return durability.state
 
 
 @pytest.mark.parametrize("good", range(5))
-def test_a_failed_disk_takes_no_more_writes(threads: Threads, good: int) -> None:
-    disk = Disk()
-    store = threads.start(disk)
+def test_a_failed_disk_takes_no_more_writes(threads: Threads, disk: Disk, good: int) -> None:
+    store = threads.start(lambda: disk)
     disk.good, disk.error = good, BackendFailed("input/output error")
     known: list[int] = []
     with pytest.raises(stm.CommitUnknown, match="input/output error"):
@@ -106,36 +89,34 @@ def test_a_failed_disk_takes_no_more_writes(threads: Threads, good: int) -> None
     assert set(store.TVar("v")) == {*known, good}  # reads go on
     with pytest.raises(stm.CommitUnknown):
         store.flush()
-    assert state_of(store) == "failed"
+    assert state_name(store) == "failed"
     threads.stop()
     disk.error = None
-    again = threads.start(disk)
+    again = threads.start(lambda: disk)
     assert set(again.TVar("v")) == set(known)
     put(again, 100)
 
 
-def test_a_full_disk_recovers_when_there_is_room(threads: Threads) -> None:
-    disk = Disk()
-    store = threads.start(disk)
+def test_a_full_disk_recovers_when_there_is_room(threads: Threads, disk: Disk) -> None:
+    store = threads.start(lambda: disk)
     put(store, 1)
     disk.error = BackendFull("no space left on device")
     with pytest.raises(stm.CommitUnknown, match="no space left"):
         put(store, 2)
     with pytest.raises(stm.DurabilityError, match="make room and run the block again"):
         put(store, 3)
-    assert state_of(store) == "full"
+    assert state_name(store) == "full"
     disk.error = None
-    while state_of(store) != "running":
+    while state_name(store) != "running":
         _native._durable_wait(store, (1 << 64) - 1, 0.05)
     put(store, 4)
     store.flush()
     threads.stop()
-    assert set(threads.start(disk).TVar("v")) == {1, 2, 4}
+    assert set(threads.start(lambda: disk).TVar("v")) == {1, 2, 4}
 
 
-def test_a_timeout_leaves_the_outcome_open(threads: Threads) -> None:
-    disk = Disk()
-    store = threads.start(disk)
+def test_a_timeout_leaves_the_outcome_open(threads: Threads, disk: Disk) -> None:
+    store = threads.start(lambda: disk)
     disk.open.clear()
     unknown = pytest.raises(stm.CommitUnknown, match="its timeout passed")
     with unknown, store.atomically(timeout=0.2):
@@ -147,9 +128,8 @@ def test_a_timeout_leaves_the_outcome_open(threads: Threads) -> None:
     assert store.TVar("v")[1] == 1
 
 
-def test_what_was_only_read_must_be_durable_too(threads: Threads) -> None:
-    disk = Disk()
-    store = threads.start(disk)
+def test_what_was_only_read_must_be_durable_too(threads: Threads, disk: Disk) -> None:
+    store = threads.start(lambda: disk)
     disk.open.clear()
     writer = threading.Thread(target=put, args=(store, 1))
     writer.start()
@@ -164,10 +144,9 @@ def test_what_was_only_read_must_be_durable_too(threads: Threads) -> None:
 
 
 @pytest.fixture
-def held(threads: Threads) -> Iterator[stm.Store]:
+def held(threads: Threads, disk: Disk) -> Iterator[stm.Store]:
     """Durable, but that 2 is changed, 3 deleted, 4 added in `v`, and the value of `same keys`."""
-    disk = Disk()
-    store = threads.start(disk)
+    store = threads.start(lambda: disk)
     v = store.TVar("v", {1: 1, 2: 2, 3: 3})
     other, same_keys = store.TVar("other", {1: 1}), store.TVar("same keys", {1: 1})
     disk.open.clear()
@@ -237,9 +216,8 @@ def fill(store: stm.Store) -> None:
             store.TVar("v")[i % 2] = bytes([i % 256]) * 4096
 
 
-def test_relaxed_blocks_wait_when_the_log_is_too_long(threads: Threads) -> None:
-    disk = Disk()
-    store = threads.start(disk, relaxed=True, history=1 << 17)
+def test_relaxed_blocks_wait_when_the_log_is_too_long(threads: Threads, disk: Disk) -> None:
+    store = threads.start(lambda: disk, relaxed=True, history=1 << 17)
     disk.open.clear()
     with pytest.raises(stm.TransactionTimeout):
         fill(store)
@@ -254,21 +232,21 @@ def test_relaxed_blocks_wait_when_the_log_is_too_long(threads: Threads) -> None:
 
 
 def test_a_busy_keeper_applies_what_has_piled_up(
-    threads: Threads, monkeypatch: pytest.MonkeyPatch
+    threads: Threads, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper, "BACKLOG_BYTES", 5_000)
     monkeypatch.setattr(keeper, "_IDLE", 60.0)  # never idle
-    disk = Disk()
-    store = threads.start(disk)
+    store = threads.start(lambda: disk)
     put_many(store, range(100), [])
     rows, groups = (len(list(disk.scan(table))) for table in ("data", "log"))
     assert rows > 50
     assert groups < 50
 
 
-def test_a_loop_goes_on_while_a_thread_waits_for_the_disk(threads: Threads) -> None:
-    disk = Disk()
-    store = threads.start(disk)
+def test_a_loop_goes_on_while_a_thread_waits_for_the_disk(
+    threads: Threads, disk: Disk
+) -> None:
+    store = threads.start(lambda: disk)
 
     async def main() -> None:
         disk.open.clear()
@@ -282,9 +260,8 @@ def test_a_loop_goes_on_while_a_thread_waits_for_the_disk(threads: Threads) -> N
     asyncio.run(main())
 
 
-def test_ctrl_c_ends_the_wait(threads: Threads) -> None:
-    disk = Disk()
-    store = threads.start(disk)
+def test_ctrl_c_ends_the_wait(threads: Threads, disk: Disk) -> None:
+    store = threads.start(lambda: disk)
     disk.open.clear()
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
@@ -338,24 +315,24 @@ def test_a_sync_that_fails_is_never_called_good(tmp_path: Path, call: str) -> No
         assert set(known) <= set(again.TVar("v")) <= {*known, len(known)}
 
 
-def test_a_tmpfs_that_runs_full(tmp_path: Path) -> None:
-    mounted = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "none", str(tmp_path)]
-    if subprocess.run(mounted, capture_output=True, check=False).returncode:
-        pytest.skip("a tmpfs cannot be mounted here")
-    try:
-        store = stm.open(tmp_path / "s")
-        known: list[int] = []
-        filler = tmp_path / "filler"
-        filler.write_bytes(bytes(300_000))
-        with pytest.raises((stm.CommitUnknown, stm.DurabilityError), match="o space left"):
-            put_many(store, range(1000), known, bytes(10_000))
-        filler.unlink()
-        while state_of(store) != "running":
-            _native._durable_wait(store, (1 << 64) - 1, 0.05)
-        put(store, 5000)
-        store.close()
-        with stm.open(tmp_path / "s") as again:
-            found = set(again.TVar("v"))
-            assert {*known, 5000} <= found <= {*known, len(known), 5000}
-    finally:
-        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+def sweep(*more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-m", "tests.durable.faults", *more]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
+    )
+
+
+def test_every_call_that_can_fail_does() -> None:
+    done = sweep()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "faults, and nothing acknowledged is missing" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("how", "found"), [("lie", "acknowledged"), ("leave", "does not open again")]
+)
+def test_a_backend_that_gets_it_wrong_is_found_out(how: str, found: str) -> None:
+    """One that calls failed syncs good, one that leaves meta pages as LMDB does."""
+    done = sweep(how)
+    assert done.returncode == 1, done.stdout
+    assert found in done.stderr
