@@ -134,6 +134,8 @@ def test_a_newer_format_is_refused(path: Path) -> None:
     value = format.encode_checked(format.META_KEY, fields)
     rewrite(path, [("meta", format.META_KEY, value)])
     assert "the format is version 2" in check(str(path))[0]
+    with pytest.raises(stm.DecodeError, match="version 2, and this stmpy reads version 1"):
+        stm.open(path)
 
 
 def test_pages_that_kill_their_reader_are_a_finding(path: Path) -> None:

@@ -17,18 +17,20 @@ import pytest
 import stmpy as stm
 from stmpy import _native
 from stmpy.durable import keeper
-from stmpy.durable.backend import BackendFailed, BackendFull, Change
+from stmpy.durable.backend import Backend, BackendFailed, BackendFull, Change
+from stmpy.durable.lmdb_backend import LmdbBackend
 from stmpy.durable.memory import MemoryBackend
 from tests.durable.inside import Threads
 
 ROOT = Path(__file__).parents[2]
 
 
-class Disk(MemoryBackend):
+class Disk:
     """Does what it is told: raises `error` from the write after `good` ones on, or holds writes."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.get, self.scan, self.close = backend.get, backend.scan, backend.close
         self.error: Exception | None = None
         self.good = 0
         self.open = threading.Event()
@@ -39,12 +41,12 @@ class Disk(MemoryBackend):
         self.good -= 1
         if self.error is not None and self.good < 0:
             raise self.error
-        super().write(changes)
+        self._backend.write(changes)
 
 
-@pytest.fixture
-def disk() -> Disk:
-    return Disk()
+@pytest.fixture(params=["memory", "lmdb"])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Disk:
+    return Disk(MemoryBackend() if request.param == "memory" else LmdbBackend(str(tmp_path)))
 
 
 @pytest.fixture
