@@ -78,16 +78,18 @@ bool durable_adopt(struct store *store)
 {
     shared_u64 *keeper = &store->region->durable.keeper;
     uint64_t dead = load_acquire(keeper); /* Pairs with durable_name_guard and _keeper. */
+    uint64_t guard = load_acquire(&store->region->durable.guard);
+    uint64_t self = process_name(platform_process_id());
     enum durable_state state = durable_state(store);
     return (state == DURABLE_RUNNING || state == DURABLE_FULL) && !alive(dead) &&
-           cas_acq_rel(keeper, &dead, process_name(platform_process_id()));
+           (guard == self || !alive(guard)) && cas_acq_rel(keeper, &dead, self);
 }
 
 void durable_name_guard(struct store *store, uint32_t pid)
 {
     struct durable *durable = &store->region->durable;
     uint64_t starter = process_name(platform_process_id());
-    put_relaxed(&durable->guard, pid);
+    put_release(&durable->guard, process_name(pid)); /* Pairs with durable_adopt. */
     /* Pairs with durable_adopt.  The keeper may have named itself already. */
     cas_acq_rel(&durable->keeper, &starter, process_name(pid));
 }

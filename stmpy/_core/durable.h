@@ -39,8 +39,8 @@ bool durable_open(struct store *store, const char *path, bool relaxed);
 /* True if the keeper has died. */
 bool durable_orphaned(const struct store *store);
 
-/* True for the one who is to start another keeper in its place: while the store is written
- * to, that is.  Not while it opens, and never again once the disk has failed. */
+/* True for the one who is to start another keeper in its place: its guard, or anybody once
+ * that has died too.  Not while the store opens, and never again once the disk has failed. */
 bool durable_adopt(struct store *store);
 
 /* The one who was to start a keeper has started its guard, which stands in for it. */

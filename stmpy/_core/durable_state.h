@@ -24,8 +24,8 @@ struct durable {
     shared_u32 tick;      /* futex word: counts the changes of the two */
     uint32_t relaxed;     /* 1: blocks do not wait; Immutable after the opening */
     uint32_t opener;      /* pid of the program; Immutable after the opening */
-    shared_u32 guard;     /* pid of the process that starts keepers, or 0 */
     shared_u64 keeper;    /* its process or the one that starts it, as in struct slot; or 0 */
+    shared_u64 guard;     /* the process that replaces it, or 0 */
     shared_u64 loaded, to_load; /* keys, while opening */
     shared_u64 groups;    /* written so far */
     shared_u64 sizes[DURABLE_BUCKETS]; /* commits per group */

@@ -179,7 +179,7 @@ static PyObject *describe(PyObject *module, PyObject *object)
         "version", (unsigned long long)load_acquire(&durable->version), "clock",
         (unsigned long long)load_acquire(&region->clock), "keeper",
         (unsigned)(load_acquire(&durable->keeper) >> 32), "guard",
-        (unsigned)load_relaxed(&durable->guard), "relaxed",
+        (unsigned)(load_acquire(&durable->guard) >> 32), "relaxed",
         durable->relaxed ? Py_True : Py_False, "loaded",
         (unsigned long long)load_relaxed(&durable->loaded), "to_load",
         (unsigned long long)load_relaxed(&durable->to_load), "groups",

@@ -40,6 +40,8 @@ def main() -> None:
         if region.version == 0:
             fail(region, error)
         return
+    if _attach().state in (State.FAILED, State.CLOSED):
+        return  # while it waited
     while _replaces(path, _keep(path)):
         pass
 
