@@ -30,7 +30,8 @@ class Disk:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self.get, self.scan, self.close = backend.get, backend.scan, backend.close
+        self.get, self.get_many = backend.get, backend.get_many
+        self.scan, self.close = backend.scan, backend.close
         self.error: Exception | None = None
         self.good = 0
         self.open = threading.Event()
