@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+# Not in _prepare, which needs it: what a closed interpreter has used would then not be freed.
+import threading
+
 from stmpy import _native
 from stmpy.errors import StoreClosed
 
@@ -223,7 +226,6 @@ def _prepare() -> None:
     global _prepared
     if _prepared:
         return
-    import threading
     from contextlib import suppress
 
     import stmpy._frames
