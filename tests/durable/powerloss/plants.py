@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import lmdb
 
-from stmpy.durable import backup, files, journal, keeper
+from stmpy.durable import backup, files, guard, journal, keeper
 from stmpy.durable.backend import NEW, TABLES
 from stmpy.durable.lmdb_backend import LmdbBackend
 
@@ -82,4 +82,4 @@ def main(name: str) -> None:
     setattr(keeper, "BACKLOG_BYTES", _BACKLOG_BYTES)  # noqa: B010
     journal._SLICE = _SLICE
     plant(name)
-    keeper.main()
+    guard.main()

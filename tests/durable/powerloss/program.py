@@ -35,14 +35,11 @@ def recorded_keepers(plan: Plan) -> None:
     )
     names = ("LD_PRELOAD", "POWERLOSS_ROOT", "POWERLOSS_LOG")
     recorder = {name: os.environ[name] for name in names}
-    spawn, calls = os.posix_spawn, plan.calls
+    recorder["POWERLOSS_CALLS"] = str(plan.calls)
+    spawn = os.posix_spawn
 
     def spawn_recorded(path: str, command: list[str], env: dict[str, str], **more: Any) -> int:
-        nonlocal calls
-        if launch._PROGRAM not in command:
-            return spawn(path, command, env, **more)
-        limit, calls = calls, 0  # its successor lives
-        return spawn(path, command, env | recorder | {"POWERLOSS_CALLS": str(limit)}, **more)
+        return spawn(path, command, env | recorder if launch._PROGRAM in command else env, **more)
 
     os.posix_spawn = spawn_recorded  # type: ignore[assignment]
 

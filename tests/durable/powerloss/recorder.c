@@ -4,12 +4,13 @@
  * write, so that the records of all processes have one order.  A write is recorded before it is
  * done, and its sync after: a record of a sync says that everything recorded before has
  * arrived.  No state is kept of descriptors: the kernel is asked what one leads to, as keepers
- * close what they do not know.  With POWERLOSS_CALLS, the process kills itself behind so many
- * recorded calls.  What is written by other calls than these is noticed in recording.py.
+ * close what they do not know.  With POWERLOSS_CALLS, the first child that is forked, a keeper,
+ * kills itself behind so many recorded calls; the next one lives.  What is written by other calls than these is noticed in recording.py.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -31,7 +32,17 @@ struct record {
 
 static const char *root, *log_path;
 static size_t root_bytes;
-static long calls_left;
+static long calls_of_child, calls_left;
+
+static void begin_child(void)
+{
+    calls_left = calls_of_child;
+}
+
+static void forget_calls(void)
+{
+    calls_of_child = 0;
+}
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -45,7 +56,8 @@ __attribute__((constructor)) static void begin(void)
     root = strdup(root); /* the environment may change */
     log_path = strdup(log_path);
     root_bytes = strlen(root);
-    calls_left = calls == NULL ? 0 : atol(calls);
+    calls_of_child = calls == NULL ? 0 : atol(calls);
+    pthread_atfork(NULL, forget_calls, begin_child);
 }
 
 static void fail(const char *what)

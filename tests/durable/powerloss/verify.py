@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import stmpy as stm
 from stmpy import _native, _store
-from stmpy.durable import check, files, keeper
+from stmpy.durable import check, files, guard, keeper
 from tests.durable.powerloss.recording import Contents, History, Known, Recording
 
 _SECONDS = 300.0
@@ -37,17 +37,18 @@ class Verdict(NamedTuple):
 def opened(path: Path) -> Iterator[stm.Store]:
     """The store, with a keeper that is a thread of this process, which takes a few milliseconds.
 
-    All else is as `stm.open` and `keeper.main` do it. Raises StmError or OSError.
+    All else is as `stm.open` and `guard.main` do it. Raises StmError or OSError.
     """
     store = _store._open("", _MAX_BYTES, _MAX_BYTES)
     _native._durable_open(store, str(path), False)
     files.prepare(str(path))
     files.check(str(path))
     lock = files.lock(str(path), os.getpid(), 0.0)
-    region = _native.Keeper(os.dup(_native._durable_file(store)))
-    owner = keeper.Owner(os.getpid())
+    file, lifeline = _native._durable_files(store)
+    region = _native.Keeper(os.dup(file))
     serving = threading.Thread(
-        target=keeper.serve, args=(region, lambda: keeper._checked(str(path)), owner)
+        target=keeper.serve,
+        args=(region, lambda: guard.checked(str(path)), keeper.Owners(region, lifeline)),
     )
     serving.start()
     try:
