@@ -31,8 +31,8 @@ class Point:
     y: object = 0
 
 
-register(Colour, "hostile.Colour")
-register(Point, "hostile.Point")
+register(Colour, "damaged.Colour")
+register(Point, "damaged.Point")
 
 # One of everything, so that its bytes have every sort of head in them.
 RICH: list[Any] = [
@@ -66,7 +66,7 @@ def heads() -> st.SearchStrategy[bytes]:
     tags = [0, 2, 3, 4, 27, 30, 37, 258, 1004, 43000, *range(54256, 54262)]
     plain = st.integers(0, 255).map(lambda byte: bytes([byte]))
     tag = st.sampled_from(tags).map(lambda t: bytes([0xDA]) + t.to_bytes(4))
-    text = st.sampled_from(["hostile.Point", "hostile.Colour", "RED", "x", "2020-01-02"])
+    text = st.sampled_from(["damaged.Point", "damaged.Colour", "RED", "x", "2020-01-02"])
     return plain | tag | text.map(encode) | st.binary(max_size=9)
 
 
