@@ -157,10 +157,9 @@ void atomic_forget(struct atomic *self)
 /* Copies what the transaction knows into the object before it is gone. */
 static void take_results(struct atomic *self, struct thread_context *context)
 {
-    PyObject *reason = rerun_reason(context->block.site);
     self->attempt = context->block.attempt;
     self->serial = context->block.serial;
-    Py_XSETREF(self->reason, Py_XNewRef(reason));
+    Py_XSETREF(self->reason, rerun_reason(&context->block));
     self->version = context->block.committed ? context->txn.committed : 0;
 }
 
@@ -299,8 +298,8 @@ static PyObject *get_reason(struct atomic *self, void *unused)
 {
     (void)unused;
     struct thread_context *context = running(self);
-    PyObject *reason = context != NULL ? rerun_reason(context->block.site) : self->reason;
-    return Py_NewRef(reason == NULL ? Py_None : reason);
+    PyObject *reason = context != NULL ? rerun_reason(&context->block) : Py_XNewRef(self->reason);
+    return reason == NULL ? Py_NewRef(Py_None) : reason;
 }
 
 /* ---- the decorator -------------------------------------------------------------------------------- */

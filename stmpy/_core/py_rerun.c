@@ -15,9 +15,21 @@
 #include "py_errors.h"
 #include "py_sites.h"
 
-PyObject *rerun_reason(const struct site *site)
+PyObject *rerun_reason(const struct block *block)
 {
-    return site == NULL || site->rerunnable ? NULL : sites_field(site, "reason");
+    const struct site *site = block->site;
+    if (site == NULL || (site->rerunnable && !block->unbound))
+        return NULL;
+    PyObject *raised = PyErr_GetRaisedException(); /* the block may be left by it */
+    PyObject *reason;
+    if (site->rerunnable)
+        reason = PyUnicode_FromFormat("one of these local names had no value where it began and is "
+                                      "read later: %R (give it one before the block)",
+                                      sites_field(site, "must_be_bound"));
+    else
+        reason = Py_XNewRef(sites_field(site, "reason"));
+    PyErr_SetRaisedException(raised);
+    return reason;
 }
 
 /* ---- entering ------------------------------------------------------------------------------ */
@@ -41,6 +53,7 @@ static int save_names(struct thread_context *context, const struct site *site)
     if (noticeable)
         Py_CLEAR(saved);
     context->block.saved = saved;
+    context->block.unbound = noticeable;
     return !noticeable;
 }
 
@@ -52,6 +65,7 @@ int rerun_enter(struct thread_context *context)
     struct block *block = &context->block;
     block->site = NULL;
     block->saved = NULL;
+    block->unbound = false;
     block->frame = frame;
     if (frame == NULL)
         return 0;

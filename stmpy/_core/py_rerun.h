@@ -10,7 +10,8 @@
  * run again, 0 if it must be serial, -1 with an exception. */
 int rerun_enter(struct thread_context *context);
 
-/* Why a block that just opened is serial, for messages; Borrowed, or NULL. */
-PyObject *rerun_reason(const struct site *site);
+/* Why the open with statement is serial from the start, for messages: a new reference, or NULL
+ * without an exception if it isn't. */
+PyObject *rerun_reason(const struct block *block);
 
 #endif

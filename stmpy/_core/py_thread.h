@@ -66,6 +66,7 @@ struct block {
     PyObject *on_abort;     /* Owned: likewise after the block was undone */
     PyObject *commutes;     /* Owned: list of (place of the entry, function), or NULL */
     PyObject *saved;        /* Owned: list of what names were bound to at entry, or NULL */
+    bool unbound;           /* one was not, and a re-run could be noticed by it */
 };
 
 #define CACHE_ENTRIES 512u

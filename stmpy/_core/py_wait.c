@@ -36,21 +36,6 @@ static int refuse_retry(struct thread_context *context, const char *reason)
                          "retry(): this block can't run again, as %s", reason);
 }
 
-/* A block that is serial though its with statement could be run again. */
-static int refuse_serial(struct thread_context *context)
-{
-    const struct site *site = context->block.site;
-    PyObject *names = site == NULL ? NULL : sites_field(site, "must_be_bound");
-    if (names == NULL || PyTuple_GET_SIZE(names) == 0)
-        return refuse_retry(context, "it is irrevocable, or was entered within a trace "
-                                     "function; use the function form, @stm.atomically");
-    return errors_format(context->state, ERROR_NESTED_MISUSE,
-                         "retry(): this block can't run again, as one of these local names had "
-                         "no value where it began and is read later: %R; give it one before "
-                         "the block, or use the function form, @stm.atomically",
-                         names);
-}
-
 /* Whether the block may wait and run again. */
 static int check_retry(struct thread_context *context)
 {
@@ -62,14 +47,18 @@ static int check_retry(struct thread_context *context)
     if (context->txn.flags & TXN_READ_ONLY)
         return refuse_retry(context, "it is read-only and keeps no record of what it reads; "
                                      "leave read_only out");
-    PyObject *reason = rerun_reason(block->site);
-    if (reason != NULL)
-        return errors_format(context->state, ERROR_NESTED_MISUSE,
-                             "retry(): this with statement can't run again, as %U; use the "
-                             "function form, @stm.atomically",
-                             reason);
+    PyObject *reason = rerun_reason(block);
+    if (reason != NULL) {
+        errors_format(context->state, ERROR_NESTED_MISUSE,
+                      "retry(): this with statement can't run again, as %U; use the function "
+                      "form, @stm.atomically",
+                      reason);
+        Py_DECREF(reason);
+        return -1;
+    }
     if (block->options.txn_flags & TXN_SERIAL)
-        return refuse_serial(context);
+        return refuse_retry(context, "it is irrevocable, or was entered within a trace function; "
+                                     "use the function form, @stm.atomically");
     return 0;
 }
 

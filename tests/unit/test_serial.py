@@ -172,7 +172,17 @@ def to_a_target_that_can_raise(to: Table) -> None:
         to["a"] = kept["block"].serial_reason
 
 
+def with_a_local_that_is_unbound(to: Table) -> None:
+    if to.get("never"):
+        found = 1
+    with to.store.atomically() as block:
+        to["a"] = block.serial_reason
+    with suppress(UnboundLocalError):
+        to.get(found)
+
+
 SERIAL = [
+    with_a_local_that_is_unbound,
     on_one_line,
     before_another_manager,
     on_an_exit_stack,
