@@ -1,7 +1,7 @@
 """What `stmpy bench` measures: loops of small blocks, beside the same under a lock and a dict.
 
 Each function prepares its work and returns a loop that does it so many times. Those with a block
-take the variable, so that an interpreter of a pool can prepare them as well.
+take the variable, of the default store, so that an interpreter of a pool can prepare them as well.
 """
 
 import threading
@@ -30,34 +30,30 @@ def _pairs(seed: int) -> list[tuple[int, int]]:
 
 
 def _increment(tv: Counters, seed: int) -> Loop:
-    store = tv.store
-
     def run(n: int) -> None:
         for _ in range(n):
-            with store.atomically():
+            with stm.atomically():
                 tv[seed] += 1
 
     return run
 
 
 def _read(tv: Counters, seed: int) -> Loop:
-    store = tv.store
-
     def run(n: int) -> None:
         for _ in range(n):
-            with store.atomically():
+            with stm.atomically():
                 tv[0], tv[1], tv[2], tv[3], tv[4], tv[5], tv[6], tv[7], tv[8], tv[9]
 
     return run
 
 
 def _transfer(tv: Counters, seed: int) -> Loop:
-    store, pairs = tv.store, _pairs(seed)
+    pairs = _pairs(seed)
 
     def run(n: int) -> None:
         for number in range(n):
             source, target = pairs[number % 2_000]
-            with store.atomically():
+            with stm.atomically():
                 tv[source] -= 1
                 tv[target] += 1
 

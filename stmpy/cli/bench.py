@@ -46,14 +46,14 @@ def run(args: argparse.Namespace) -> int:
     terminal = Terminal()
     if not args.json:
         _show_head(terminal, args.workers)
-    with stm.open() as store, stm.InterpreterPool(args.workers) as pool:
-        tv: stm.TVar[int, int] = store.TVar("bench", dict.fromkeys(range(ACCOUNTS), DEPOSIT))
-        with store.atomically():
+    with stm.InterpreterPool(args.workers) as pool:
+        tv: stm.TVar[int, int] = stm.TVar(None, dict.fromkeys(range(ACCOUNTS), DEPOSIT))
+        with stm.atomically():
             for number in range(args.workers):
                 tv[-1 - number] = 0
         alone = _alone(tv)
         many = _together(tv, pool, args.workers)
-        with store.snapshot():
+        with stm.snapshot():
             kept = sum(tv[number] for number in range(ACCOUNTS)) == ACCOUNTS * DEPOSIT
     if args.json:
         print(json.dumps(_figures(args.workers, alone, many, kept), indent=2))
