@@ -14,6 +14,7 @@ from typing import Final
 import stmpy as stm
 from stmpy.cli._loops import ACCOUNTS, DEPOSIT, blocks, locked, take_part
 from stmpy.cli._terminal import Terminal
+from stmpy.cli._workers import add_workers, check_workers
 
 __all__ = ["add_arguments", "run"]
 
@@ -30,19 +31,12 @@ _TOGETHER: Final[tuple[tuple[str, str, Callable[[int], int]], ...]] = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        default=max(2, min(8, os.process_cpu_count() or 1)),
-        help="interpreters that work at once (here %(default)s)",
-    )
+    add_workers(parser, "interpreters that work at once")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.workers < 2:
-        args.fail(f"--workers must be at least 2, not {args.workers}: one is always run beside it")
+    check_workers(args)
     terminal = Terminal()
     if not args.json:
         _show_head(terminal, args.workers)

@@ -17,18 +17,13 @@ from stmpy.cli._index import PlainIndex, best
 from stmpy.cli._passes import Pass, Progress, plain_pass, shared_pass, source_files
 from stmpy.cli._terminal import Terminal
 from stmpy.cli._watch import watched
+from stmpy.cli._workers import add_workers, check_workers
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--workers",
-        type=int,
-        metavar="N",
-        default=max(2, min(8, os.process_cpu_count() or 1)),
-        help="interpreters in the last pass (here %(default)s)",
-    )
+    add_workers(parser, "interpreters in the last pass")
     parser.add_argument(
         "--path", metavar="DIR", help="the tree to index (the standard library of this Python)"
     )
@@ -39,8 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.workers < 2:
-        args.fail(f"--workers must be at least 2, not {args.workers}: one is always run beside it")
+    check_workers(args)
     root = Path(args.path or sysconfig.get_path("stdlib"))
     try:
         paths = source_files(root)
