@@ -43,6 +43,16 @@ static inline struct version *store_version(const struct store *store, region_re
     return store_at(store, ref);
 }
 
+/* The version that a snapshot shows, of those from `head` on; 0 if none is as old. */
+static inline region_ref store_version_at(const struct store *store, region_ref head,
+                                          uint64_t snapshot)
+{
+    region_ref ref = head;
+    while (ref != 0 && load_relaxed(&store_version(store, ref)->ts) > snapshot)
+        ref = load_acquire(&store_version(store, ref)->prev); /* Pairs with prune in history.c. */
+    return ref;
+}
+
 static inline struct variable *store_variable(const struct store *store, region_ref ref)
 {
     return store_at(store, ref);

@@ -114,13 +114,9 @@ bool txn_entry_unchanged(struct txn *txn, const struct txn_entry *entry, uint64_
 static region_ref visible(struct txn *txn, region_ref cell, uint64_t snapshot, bool *newer)
 {
     /* Pairs with link_versions: a version comes with its contents. */
-    region_ref ref = cell == 0 ? 0 : load_acquire(&store_cell(txn->store, cell)->head);
-    *newer = false;
-    while (ref != 0 && load_relaxed(&store_version(txn->store, ref)->ts) > snapshot) {
-        *newer = true;
-        /* Pairs with prune: given up before unlinked. */
-        ref = load_acquire(&store_version(txn->store, ref)->prev);
-    }
+    region_ref head = cell == 0 ? 0 : load_acquire(&store_cell(txn->store, cell)->head);
+    region_ref ref = store_version_at(txn->store, head, snapshot);
+    *newer = ref != head;
     txn_depend(txn, ref, snapshot);
     return ref;
 }

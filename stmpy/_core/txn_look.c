@@ -11,17 +11,12 @@
 
 #define LOOK_CELLS 64u /* most cells that are visited: many may belong to deleted keys */
 
-static const struct version *version_at(const struct txn *txn, region_ref cell)
+static const struct version *seen_at(const struct txn *txn, region_ref cell)
 {
     /* Pairs with link_versions. */
-    region_ref ref = cell == 0 ? 0 : load_acquire(&store_cell(txn->store, cell)->head);
-    while (ref != 0) {
-        const struct version *version = store_version(txn->store, ref);
-        if (load_relaxed(&version->ts) <= txn->snapshot)
-            return version;
-        ref = load_acquire(&version->prev); /* Pairs with prune in history.c. */
-    }
-    return NULL;
+    region_ref head = cell == 0 ? 0 : load_acquire(&store_cell(txn->store, cell)->head);
+    region_ref ref = store_version_at(txn->store, head, txn->snapshot);
+    return ref == 0 ? NULL : store_version(txn->store, ref);
 }
 
 static const struct version *current(const struct txn *txn, const struct txn_entry *entry,
@@ -30,7 +25,7 @@ static const struct version *current(const struct txn *txn, const struct txn_ent
     const struct version *version =
         entry != NULL && entry->pending != 0
             ? store_version(txn->store, txn_pending(txn)[entry->pending - 1].version)
-            : version_at(txn, cell);
+            : seen_at(txn, cell);
     return version != NULL && version_live(version) ? version : NULL;
 }
 
@@ -51,7 +46,7 @@ enum stm_status txn_look_at(const struct txn *txn, const struct key *key, txn_gl
 static uint64_t size(const struct txn *txn, region_ref variable)
 {
     const struct version *counted =
-        version_at(txn, store_variable(txn->store, variable)->structure);
+        seen_at(txn, store_variable(txn->store, variable)->structure);
     uint64_t count = 0;
     if (counted != NULL)
         memcpy(&count, counted->payload, sizeof count);

@@ -27,11 +27,9 @@ static enum stm_status read_structure(struct txn *txn, region_ref variable, uint
     if (recorded)
         entry->flags |= ENTRY_READ;
     slot_read_begin(txn->store, txn->slot);
-    region_ref ref = load_acquire(&store_cell(txn->store, cell)->head); /* Pairs with link. */
-    while (ref != 0 && load_relaxed(&store_version(txn->store, ref)->ts) > txn->snapshot) {
-        txn->stale = true;
-        ref = load_acquire(&store_version(txn->store, ref)->prev); /* Pairs with prune. */
-    }
+    region_ref head = load_acquire(&store_cell(txn->store, cell)->head); /* Pairs with link. */
+    region_ref ref = store_version_at(txn->store, head, txn->snapshot);
+    txn->stale = txn->stale || ref != head;
     bool given_up = ref == 0 || slot_evicted(txn->slot, txn->snapshot);
     if (!given_up) {
         memcpy(count, store_version(txn->store, ref)->payload, sizeof *count);
@@ -76,20 +74,14 @@ struct walk {
     void *context;
 };
 
-static const struct version *version_at(const struct txn *txn, const struct cell *cell,
-                                        region_ref *seen)
+static const struct version *seen_at(const struct txn *txn, const struct cell *cell,
+                                     region_ref *seen)
 {
-    region_ref ref = load_acquire(&cell->head); /* Pairs with link_versions. */
-    while (ref != 0) {
-        const struct version *version = store_version(txn->store, ref);
-        if (load_relaxed(&version->ts) <= txn->snapshot)
-            break;
-        ref = load_acquire(&version->prev); /* Pairs with prune in history.c. */
-    }
-    *seen = ref;
-    if (ref == 0 || !version_live(store_version(txn->store, ref)))
+    /* Pairs with link_versions. */
+    *seen = store_version_at(txn->store, load_acquire(&cell->head), txn->snapshot);
+    if (*seen == 0 || !version_live(store_version(txn->store, *seen)))
         return NULL;
-    return store_version(txn->store, ref);
+    return store_version(txn->store, *seen);
 }
 
 static enum stm_status remember(struct txn *txn, const struct key *key, region_ref cell,
@@ -111,7 +103,7 @@ static enum stm_status walk_cell(struct walk *walk, region_ref ref)
     struct key key = index_key_of(cell);
     struct txn_entry *entry = txn_set_find(txn, &key);
     region_ref seen;
-    const struct version *version = version_at(txn, cell, &seen);
+    const struct version *version = seen_at(txn, cell, &seen);
     if (walk->values && seen != 0) /* which keys there are, the structure's version says */
         txn_depend(txn, seen, txn->snapshot);
     if (entry != NULL && entry->pending != 0) {
