@@ -40,6 +40,7 @@ from stmpy.errors import TransactionTimeout as TransactionTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Any
 
     from stmpy._derived import derived as derived
@@ -126,41 +127,62 @@ def stats(store: Store | None = None) -> Stats:
     return (store or default_store()).stats()
 
 
-# Loaded when they are first used: most programs need few of them, and the pool brings half of
-# concurrent.futures with it.
-_ON_DEMAND = {
-    "InterpreterPool": "stmpy._pool",
-    "Stats": "stmpy.statistics",
-    "TBarrier": "stmpy.structs",
-    "TChannel": "stmpy.structs",
-    "TCounter": "stmpy.structs",
-    "TEvent": "stmpy.structs",
-    "TLatch": "stmpy.structs",
-    "TPriorityQueue": "stmpy.structs",
-    "TQueue": "stmpy.structs",
-    "TSemaphore": "stmpy.structs",
-    "TSet": "stmpy.structs",
-    "always": "stmpy._invariants",
-    "arun": "stmpy._tasks",
-    "derived": "stmpy._derived",
-    "watch": "stmpy._watch",
-}
-
-
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, "__version__"} - {"TYPE_CHECKING", "annotations", "sys"})
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+class _OnDemand:
+    """A name that is imported from another module when it is first used, and is plain from then on.
 
-    if name in _ON_DEMAND:
-        value = globals()[name] = getattr(import_module(_ON_DEMAND[name]), name)
+    Most programs need few of them, and the pool brings half of concurrent.futures with it.
+    """
+
+    def __init__(self, home: str) -> None:
+        self._home = home
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, module: ModuleType, _: type | None = None) -> Any:
+        from importlib import import_module
+
+        value = module.__dict__[self._name] = getattr(import_module(self._home), self._name)
         return value
-    if name == "__version__":
-        return import_module("importlib.metadata").version("stmpy-store")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
+
+class _Version:
+    """The version of what is installed, looked up each time: it takes long, and few ask."""
+
+    def __get__(self, module: ModuleType, _: type | None = None) -> str:
+        from importlib.metadata import version
+
+        return version("stmpy-store")
+
+
+class _Module(type(sys)):  # type: ignore[misc]  # types.ModuleType, which `types` is not needed for
+    """The class of this module. A function `__getattr__` in its place (PEP 562) is no less simple,
+    but CPython before 3.15 does not specialise `stm.atomically` where a module has one.
+    """
+
+    InterpreterPool = _OnDemand("stmpy._pool")
+    Stats = _OnDemand("stmpy.statistics")
+    TBarrier = _OnDemand("stmpy.structs")
+    TChannel = _OnDemand("stmpy.structs")
+    TCounter = _OnDemand("stmpy.structs")
+    TEvent = _OnDemand("stmpy.structs")
+    TLatch = _OnDemand("stmpy.structs")
+    TPriorityQueue = _OnDemand("stmpy.structs")
+    TQueue = _OnDemand("stmpy.structs")
+    TSemaphore = _OnDemand("stmpy.structs")
+    TSet = _OnDemand("stmpy.structs")
+    always = _OnDemand("stmpy._invariants")
+    arun = _OnDemand("stmpy._tasks")
+    derived = _OnDemand("stmpy._derived")
+    watch = _OnDemand("stmpy._watch")
+    __version__ = _Version()
+
+
+sys.modules[__name__].__class__ = _Module
 
 if sys.version_info < (3, 14):
     import _interpreters
