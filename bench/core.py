@@ -5,6 +5,7 @@ The rows about start-up, memory and history come from the questions of those nam
 
 from __future__ import annotations
 
+import stmpy as stm
 from bench import history, memory, startup, work
 from bench.harness import (
     Alone,
@@ -47,6 +48,7 @@ def alone() -> dict[str, Case | Exception]:
     return {
         "lock increment": Alone(work.lock_increment()),
         "block increment": Alone(work.block_increment()),
+        "store increment": Alone(work.increment_in(stm.open(max_bytes=1 << 20))),
         "function increment": Alone(work.function_increment()),
         "lock read 10": Alone(work.lock_read_ten()),
         "block read 10": Alone(work.block_read_ten()),
@@ -82,6 +84,8 @@ def single_rows(cases: dict[str, Measured]) -> list[Row]:
     return [
         ratio_row("increment in a block : lock and dict",
                   cases, "block increment", "lock increment", most=3),
+        ratio_row("increment in a block of an opened store : lock and dict",
+                  cases, "store increment", "lock increment", most=3),
         ratio_row("function form : with-block",
                   cases, "function increment", "block increment", most=1),
         limit_row("block that reads 10 keys", Spread.of(one.ns / 1e3 for one in read.timings), "µs",

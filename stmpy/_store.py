@@ -16,7 +16,7 @@ from stmpy.errors import StoreClosed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Literal, Self, Unpack, overload
+    from typing import Any, Literal, Self
 
     from stmpy._var import TRef, TVar
     from stmpy.statistics import Stats
@@ -111,23 +111,6 @@ class Store(_native.Store):
         from stmpy._var import TRef
 
         return TRef(name, initial, store=self)
-
-    if TYPE_CHECKING:
-
-        @overload
-        def atomically(self, /, **options: Unpack[_native.Options]) -> _native.atomically: ...
-        @overload
-        def atomically[**P, R](
-            self, function: Callable[P, R], /, **options: Unpack[_native.Options]
-        ) -> _native.AtomicFunction[P, R]: ...
-
-    def atomically(self, /, *args: Any, **options: Any) -> Any:
-        """`stmpy.atomically` on this store: the same forms, the same options."""
-        return _native.atomically(*args, store=self, **options)
-
-    def snapshot(self) -> _native.atomically:
-        """`stmpy.snapshot` on this store."""
-        return _native.atomically(read_only=True, store=self)
 
     def stats(self) -> Stats:
         """What happened on this store so far, in every thread, interpreter and process."""

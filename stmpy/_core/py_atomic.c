@@ -14,72 +14,59 @@
 #include "py_rerun.h"
 
 
-static struct module_state *state_of_type(PyTypeObject *type)
-{
-    PyObject *module = PyType_GetModuleByDef(type, &native_module);
-    return module == NULL ? NULL : module_state_of(module);
-}
+/* ---- making ----------------------------------------------------------------------------------- */
 
-static PyObject *atomic_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+static struct atomic *make(struct module_state *state, PyObject *store)
 {
-    static char *names[] = {"",      "read_only", "isolation", "timeout", "max_attempts",
-                            "irrevocable", "label", "store", NULL};
-    struct module_state *state = state_of_type(type);
-    PyObject *function = NULL;
-    struct raw_options raw = {.timeout = Py_None, .max_attempts = Py_None, .label = Py_None,
-                              .store = Py_None};
-    if (state == NULL ||
-        !PyArg_ParseTupleAndKeywords(args, kwargs, "|O$pOOOpOO:atomically", names, &function,
-                                     &raw.read_only, &raw.isolation, &raw.timeout,
-                                     &raw.max_attempts, &raw.irrevocable, &raw.label, &raw.store))
-        return NULL;
-    struct atomic *self = PyObject_New(struct atomic, type);
+    struct atomic *self = PyObject_New(struct atomic, state->atomic_type);
     if (self == NULL)
         return NULL;
     size_t header = offsetof(struct atomic, state);
     memset((char *)self + header, 0, sizeof *self - header);
     self->state = state;
+    self->store = Py_XNewRef(store);
+    return self;
+}
+
+PyObject *atomic_make(struct module_state *state, PyObject *store, PyObject *const *args,
+                      Py_ssize_t count, PyObject *names)
+{
+    if (count == 0 && names == NULL) /* the form that most blocks use */
+        return (PyObject *)make(state, store);
+    struct raw_options raw = {.store = store};
+    struct atomic *self = make(state, NULL);
+    if (self == NULL)
+        return NULL;
     PyObject *result = (PyObject *)self;
-    if (atomic_set_options(self, &raw) < 0)
+    if (atomic_take_arguments(&raw, args, count, names) < 0 || atomic_set_options(self, &raw) < 0)
         result = NULL;
-    else if (function != NULL)
-        result = PyObject_CallOneArg((PyObject *)self, function);
+    else if (raw.function != NULL)
+        result = PyObject_CallOneArg((PyObject *)self, raw.function);
     if (result != (PyObject *)self)
         Py_DECREF(self);
     return result;
 }
 
-/* The form that every block uses, `atomically()`, without parsing anything. */
+PyObject *atomic_make_snapshot(struct module_state *state, PyObject *store)
+{
+    struct atomic *self = make(state, store);
+    if (self != NULL)
+        self->txn_flags = TXN_READ_ONLY;
+    return (PyObject *)self;
+}
+
 static PyObject *atomic_vectorcall(PyObject *type, PyObject *const *args, size_t nargsf,
                                    PyObject *names)
 {
-    if (PyVectorcall_NARGS(nargsf) == 0 && names == NULL) {
-        struct module_state *state = PyType_GetModuleState((PyTypeObject *)type);
-        struct atomic *self =
-            state == NULL ? NULL : PyObject_New(struct atomic, (PyTypeObject *)type);
-        if (self == NULL)
-            return NULL;
-        size_t header = offsetof(struct atomic, state);
-        memset((char *)self + header, 0, sizeof *self - header);
-        self->state = state;
-        return (PyObject *)self;
-    }
-    PyObject *positional = PyTuple_New(PyVectorcall_NARGS(nargsf)), *keywords = NULL;
-    PyObject *result = NULL;
-    for (Py_ssize_t i = 0; positional != NULL && i < PyTuple_GET_SIZE(positional); i++)
-        PyTuple_SET_ITEM(positional, i, Py_NewRef(args[i]));
-    if (names != NULL)
-        keywords = PyDict_New();
-    for (Py_ssize_t i = 0; keywords != NULL && i < PyTuple_GET_SIZE(names); i++) {
-        if (PyDict_SetItem(keywords, PyTuple_GET_ITEM(names, i),
-                           args[PyVectorcall_NARGS(nargsf) + i]) < 0)
-            Py_CLEAR(keywords);
-    }
-    if (positional != NULL && (names == NULL || keywords != NULL))
-        result = atomic_new((PyTypeObject *)type, positional, keywords);
-    Py_XDECREF(positional);
-    Py_XDECREF(keywords);
-    return result;
+    return atomic_make(PyType_GetModuleState((PyTypeObject *)type), NULL, args,
+                       PyVectorcall_NARGS(nargsf), names);
+}
+
+/* Only who calls __new__ comes here. */
+static PyObject *atomic_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    return PyObject_VectorcallDict((PyObject *)type, ((PyTupleObject *)args)->ob_item,
+                                   (size_t)PyTuple_GET_SIZE(args), kwargs);
 }
 
 /* ---- entering and leaving --------------------------------------------------------------------- */

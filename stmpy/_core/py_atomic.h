@@ -22,14 +22,26 @@ struct atomic {
     PyObject *reason;               /* Owned: why the last block was serial from the start, or NULL */
 };
 
-/* Arguments as atomically() gets them; the objects are Borrowed, isolation may be NULL. */
+/* Arguments as atomically() gets them: Borrowed, NULL where they were left out. */
 struct raw_options {
-    int read_only, irrevocable;
-    PyObject *isolation, *timeout, *max_attempts, *label, *store;
+    PyObject *function;
+    PyObject *read_only, *isolation, *timeout, *max_attempts, *irrevocable, *label, *store;
 };
+
+/* Takes the arguments of a vectorcall apart; 0, or -1 with TypeError. */
+int atomic_take_arguments(struct raw_options *raw, PyObject *const *args, Py_ssize_t count,
+                          PyObject *names);
 
 /* Fills the object from its arguments; 0, or -1 with ValueError or TypeError. */
 int atomic_set_options(struct atomic *self, const struct raw_options *raw);
+
+/* What atomically() returns for these arguments of a vectorcall, on this store unless it is
+ * NULL: a block, or a function that was decorated. */
+PyObject *atomic_make(struct module_state *state, PyObject *store, PyObject *const *args,
+                      Py_ssize_t count, PyObject *names);
+
+/* A block that only reads, on this store. */
+PyObject *atomic_make_snapshot(struct module_state *state, PyObject *store);
 
 /* The options for block_open.  NULL store means the default one.  -1 with an exception. */
 int atomic_options(struct atomic *self, struct block_options *out);

@@ -2,6 +2,47 @@
  */
 #include "py_atomic.h"
 
+/* Where the option of this name goes, or NULL. */
+static PyObject **option_named(struct raw_options *raw, PyObject *name)
+{
+    const struct {
+        const char *name;
+        PyObject **option;
+    } options[] = {
+        {"read_only", &raw->read_only}, {"isolation", &raw->isolation},
+        {"timeout", &raw->timeout},     {"max_attempts", &raw->max_attempts},
+        {"label", &raw->label},         {"irrevocable", &raw->irrevocable},
+        {"store", &raw->store},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (PyUnicode_EqualToUTF8(name, options[i].name))
+            return options[i].option;
+    }
+    return NULL;
+}
+
+int atomic_take_arguments(struct raw_options *raw, PyObject *const *args, Py_ssize_t count,
+                          PyObject *names)
+{
+    if (count > 1) {
+        PyErr_Format(PyExc_TypeError,
+                     "atomically() takes at most 1 positional argument (%zd given)", count);
+        return -1;
+    }
+    if (count == 1)
+        raw->function = args[0];
+    for (Py_ssize_t i = 0; names != NULL && i < PyTuple_GET_SIZE(names); i++) {
+        PyObject *name = PyTuple_GET_ITEM(names, i), **option = option_named(raw, name);
+        if (option == NULL || *option != NULL) {
+            PyErr_Format(PyExc_TypeError, "atomically() got %s keyword argument '%U'",
+                         option == NULL ? "an unexpected" : "multiple values for", name);
+            return -1;
+        }
+        *option = args[count + i];
+    }
+    return 0;
+}
+
 int atomic_options(struct atomic *self, struct block_options *out)
 {
     PyObject *store = self->store != NULL ? self->store : store_default(self->state);
@@ -16,8 +57,23 @@ int atomic_options(struct atomic *self, struct block_options *out)
     return out->store == NULL ? -1 : 0;
 }
 
+static bool is_left_out(PyObject *option)
+{
+    return option == NULL || option == Py_None;
+}
+
+static int parse_flag(struct atomic *self, PyObject *value, uint32_t flag)
+{
+    int yes = value == NULL ? 0 : PyObject_IsTrue(value);
+    if (yes > 0)
+        self->txn_flags |= flag;
+    return yes < 0 ? -1 : 0;
+}
+
 static int parse_isolation(struct atomic *self, PyObject *isolation)
 {
+    if (isolation == NULL)
+        return 0;
     if (PyUnicode_Check(isolation)) {
         if (PyUnicode_EqualToUTF8(isolation, "serializable"))
             return 0;
@@ -32,7 +88,7 @@ static int parse_isolation(struct atomic *self, PyObject *isolation)
 
 static int parse_timeout(struct atomic *self, PyObject *timeout)
 {
-    if (timeout == Py_None)
+    if (is_left_out(timeout))
         return 0;
     double seconds = PyFloat_AsDouble(timeout);
     if (seconds == -1.0 && PyErr_Occurred()) {
@@ -51,7 +107,7 @@ static int parse_timeout(struct atomic *self, PyObject *timeout)
 
 static int parse_attempts(struct atomic *self, PyObject *attempts)
 {
-    if (attempts == Py_None)
+    if (is_left_out(attempts))
         return 0;
     int overflow;
     long count = PyLong_AsLongAndOverflow(attempts, &overflow);
@@ -67,7 +123,7 @@ static int parse_attempts(struct atomic *self, PyObject *attempts)
 
 static int parse_label(struct atomic *self, PyObject *label)
 {
-    if (label == Py_None)
+    if (is_left_out(label))
         return 0;
     if (!PyUnicode_Check(label)) {
         PyErr_Format(PyExc_TypeError, "label is a str, not %R", label);
@@ -79,7 +135,7 @@ static int parse_label(struct atomic *self, PyObject *label)
 
 static int parse_store(struct atomic *self, PyObject *store)
 {
-    if (store == Py_None)
+    if (is_left_out(store))
         return 0;
     if (store_of(self->state, store) == NULL)
         return -1;
@@ -89,20 +145,18 @@ static int parse_store(struct atomic *self, PyObject *store)
 
 int atomic_set_options(struct atomic *self, const struct raw_options *raw)
 {
-    if (raw->read_only)
-        self->txn_flags |= TXN_READ_ONLY;
-    if (raw->irrevocable && raw->read_only) {
+    if (parse_flag(self, raw->read_only, TXN_READ_ONLY) < 0 ||
+        parse_flag(self, raw->irrevocable, TXN_SERIAL) < 0)
+        return -1;
+    if (self->txn_flags == (TXN_READ_ONLY | TXN_SERIAL)) {
         PyErr_SetString(PyExc_ValueError,
                         "read_only and irrevocable exclude each other: a block that only reads "
                         "never runs twice");
         return -1;
     }
-    if (raw->irrevocable)
-        self->txn_flags |= TXN_SERIAL;
-    if ((raw->isolation != NULL && parse_isolation(self, raw->isolation) < 0) ||
-        parse_timeout(self, raw->timeout) < 0 || parse_attempts(self, raw->max_attempts) < 0 ||
-        parse_label(self, raw->label) < 0 || parse_store(self, raw->store) < 0)
+    if (parse_isolation(self, raw->isolation) < 0 || parse_timeout(self, raw->timeout) < 0 ||
+        parse_attempts(self, raw->max_attempts) < 0 || parse_label(self, raw->label) < 0 ||
+        parse_store(self, raw->store) < 0)
         return -1;
     return 0;
 }
-

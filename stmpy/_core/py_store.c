@@ -1,5 +1,6 @@
 /* py_store.c - the type Store: one handle on a region.
  */
+#include "py_atomic.h"
 #include "py_errors.h"
 
 struct store_object {
@@ -105,6 +106,18 @@ static PyObject *run(struct store_object *self, PyObject *const *args, Py_ssize_
     return call_run(self->state, (PyObject *)self, args, count, names);
 }
 
+static PyObject *atomically(struct store_object *self, PyObject *const *args, Py_ssize_t count,
+                            PyObject *names)
+{
+    return atomic_make(self->state, (PyObject *)self, args, count, names);
+}
+
+static PyObject *snapshot(struct store_object *self, PyObject *unused)
+{
+    (void)unused;
+    return atomic_make_snapshot(self->state, (PyObject *)self);
+}
+
 static PyObject *get_file(struct store_object *self, void *unused)
 {
     (void)unused;
@@ -137,10 +150,14 @@ static PyObject *get_closed(struct store_object *self, void *unused)
 }
 
 static PyMethodDef methods[] = {
+    {"atomically", (PyCFunction)(void (*)(void))atomically, METH_FASTCALL | METH_KEYWORDS,
+     "`stmpy.atomically` on this store: the same forms, the same options."},
     {"close", (PyCFunction)close_store, METH_NOARGS,
      "close($self, /)\n--\n\nRefuse all further use, in every interpreter; safe to call again."},
     {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL | METH_KEYWORDS,
      "run($self, fn, /, *args, **kwargs)\n--\n\nCall fn in a block on this store."},
+    {"snapshot", (PyCFunction)snapshot, METH_NOARGS,
+     "snapshot($self, /)\n--\n\n`stmpy.snapshot` on this store."},
     {NULL, NULL, 0, NULL},
 };
 

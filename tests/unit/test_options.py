@@ -1,5 +1,6 @@
 """The options of a block: what each does, and what wrong values get, where they are given."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -35,26 +36,48 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"store": "mine"}, TypeError, "store"),
     ({"store": 1}, TypeError, "store"),
     ({"irrevocable": True, "read_only": True}, ValueError, "exclude"),
-    ({"retries": 3}, TypeError, ""),
-    ({"Timeout": 3}, TypeError, ""),
+    ({"retries": 3}, TypeError, "got an unexpected keyword argument 'retries'"),
+    ({"Timeout": 3}, TypeError, "got an unexpected keyword argument 'Timeout'"),
+    ({"timeout ": 3}, TypeError, "got an unexpected keyword argument 'timeout '"),
+    ({"\0": 3}, TypeError, "got an unexpected keyword argument"),
+    ({"\ud800": 3}, TypeError, "got an unexpected keyword argument"),
 ]
 
 
 @pytest.mark.parametrize(("options", "error", "text"), WRONG)
-def test_wrong_values(options: dict[str, Any], error: type[Exception], text: str) -> None:
-    make: Any = stm.atomically
-    with pytest.raises(error, match=text or None):
-        make(**options)
-    with pytest.raises(error, match=text or None):
-        make(lambda: None, **options)
+def test_wrong_values(
+    options: dict[str, Any], error: type[Exception], text: str, store: stm.Store
+) -> None:
+    for make in (stm.atomically, functools.partial(stm.atomically.__new__, stm.atomically)):
+        with pytest.raises(error, match=text or None):
+            make(**options)
+        with pytest.raises(error, match=text or None):
+            make(lambda: None, **options)
+    if "store" not in options:
+        with pytest.raises(error, match=text or None):
+            store.atomically(**options)
+
+
+def test_wrong_flags() -> None:
+    class Neither:
+        def __bool__(self) -> bool:
+            raise ZeroDivisionError
+
+    for flag in ("read_only", "irrevocable"):
+        make: Any = functools.partial(stm.atomically, **{flag: Neither()})
+        with pytest.raises(ZeroDivisionError):
+            make()
 
 
 def test_wrong_arguments(store: stm.Store) -> None:
-    make: Any = stm.atomically
-    for arguments in ((5,), (None,), ("text",), (store,), (len, len), (True,)):
-        with pytest.raises(TypeError):
-            make(*arguments)
-    with pytest.raises(TypeError):
+    for make in (stm.atomically, store.atomically):
+        wrong: Any = make
+        for arguments in ((5,), (None,), ("text",), (store,), (True,)):
+            with pytest.raises(TypeError, match="decorates a function, not"):
+                wrong(*arguments)
+        with pytest.raises(TypeError, match=r"at most 1 positional argument \(2 given\)"):
+            wrong(len, len)
+    with pytest.raises(TypeError, match="got multiple values for keyword argument 'store'"):
         store.atomically(store=store)  # type: ignore[call-overload]
 
 
