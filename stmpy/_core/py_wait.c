@@ -216,8 +216,16 @@ int wait_for_change(struct thread_context *context)
 
 /* ---- or_else ---------------------------------------------------------------------------------- */
 
+/* Waiting for all alternatives at once ends with the first deadline of a level in any of them. */
+static void narrow(uint64_t *deadline_ns, uint64_t other_ns)
+{
+    if (other_ns < *deadline_ns)
+        *deadline_ns = other_ns;
+}
+
 /* One alternative: 1 with its result, 0 if it retried and is undone, -1 with an exception. */
-static int try_alternative(struct thread_context *context, PyObject *function, PyObject **out)
+static int try_alternative(struct thread_context *context, PyObject *function, PyObject **out,
+                           uint64_t *deadline_ns)
 {
     struct module_state *state = context->state;
     uint32_t depth = context->depth;
@@ -234,8 +242,10 @@ static int try_alternative(struct thread_context *context, PyObject *function, P
         Py_CLEAR(result);
     PyObject *raised = result == NULL ? PyErr_GetRaisedException() : NULL;
     bool retried = context->block.retrying;
-    if (retried)
+    if (retried) {
+        narrow(deadline_ns, context->block.deadline_ns);
         context->block.doomed = context->block.retrying = false;
+    }
     while (context->depth > depth) {
         if (block_unnest(context, result != NULL) < 0) {
             Py_XDECREF(raised);
@@ -286,12 +296,14 @@ static PyObject *or_else(PyObject *module, PyObject *const *args, Py_ssize_t cou
         return NULL;
     if (context->depth == 0)
         return call_in_block(state, module, "or_else", args, count);
+    uint64_t deadline_ns = context->block.deadline_ns;
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *result = NULL;
-        int done = try_alternative(context, args[i], &result);
+        int done = try_alternative(context, args[i], &result, &deadline_ns);
         if (done != 0)
             return result;
     }
+    narrow(&context->block.deadline_ns, deadline_ns);
     return retry_now(context);
 }
 

@@ -169,3 +169,36 @@ def test_the_deadline_of_an_inner_block_ends_with_it(store: stm.Store, table: Ta
             table["inner"] = 1
         table["outer"] = 1
     assert table == {"inner": 1, "outer": 1}
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_deadline_of_an_alternative_holds_for_the_wait(
+    store: stm.Store, table: Table, depth: int
+) -> None:
+    """Also where another waits without one, and of an alternative of an alternative."""
+
+    @store.atomically(timeout=0.05)
+    def short() -> None:
+        never(table)
+
+    def choose(levels: int) -> None:
+        inner = short if levels == 1 else lambda: choose(levels - 1)
+        stm.or_else(inner, lambda: never(table))
+
+    with pytest.raises(stm.TransactionTimeout, match="a block nested in it"):
+        store.atomically(timeout=60)(choose)(depth)
+
+
+def test_the_deadline_of_a_losing_alternative_does_not_bind_the_winner(
+    store: stm.Store, table: Table
+) -> None:
+    short = store.atomically(timeout=1e-9)(never)
+
+    @store.atomically
+    def choose() -> str:
+        won = stm.or_else(lambda: short(table), lambda: "second")
+        table["late"] = won
+        return str(won)
+
+    assert choose() == "second"
+    assert table == {"late": "second"}
