@@ -176,13 +176,16 @@ static int commit_at_exit(struct thread_context *context)
     return outcome == BLOCK_COMMITTED ? 0 : -1;
 }
 
-static PyObject *leave_outermost(struct atomic *self, struct thread_context *context, bool failed)
+static PyObject *leave_outermost(struct atomic *self, struct thread_context *context,
+                                 PyObject *raised)
 {
     int result = 0;
     if (context->block.error != NULL) {
         PyErr_SetRaisedException(Py_NewRef(context->block.error));
         result = -1;
-    } else if (!failed && !context->block.committed) {
+    } else if (raised != NULL) {
+        names_note_attempt(context, raised);
+    } else if (!context->block.committed) {
         result = commit_at_exit(context);
     }
     self->snapshot = context->txn.snapshot != NO_SNAPSHOT ? context->txn.snapshot : self->snapshot;
@@ -207,7 +210,7 @@ static PyObject *atomic_exit(struct atomic *self, PyObject *const *args, Py_ssiz
                             "the blocks around it");
     }
     return context->depth > 1 ? leave_nested(self, context, failed)
-                              : leave_outermost(self, context, failed);
+                              : leave_outermost(self, context, failed ? args[1] : NULL);
 }
 
 static void atomic_dealloc(struct atomic *self)

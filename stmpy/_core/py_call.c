@@ -70,10 +70,14 @@ static int attempt(struct thread_context *context, const struct call *call, PyOb
         return -2;
     }
     if (result == NULL) {
-        if (!may_run_again(context))
-            return -1;
-        PyErr_Clear();
-        return 0;
+        if (may_run_again(context)) {
+            PyErr_Clear();
+            return 0;
+        }
+        PyObject *raised = PyErr_GetRaisedException();
+        names_note_attempt(context, raised);
+        PyErr_SetRaisedException(raised);
+        return -1;
     }
     enum block_outcome outcome = block_commit(context);
     if (outcome == BLOCK_COMMITTED) {

@@ -146,3 +146,32 @@ uint32_t names_of_call(struct thread_context *context, struct store *store, PyOb
     Py_XDECREF(line);
     return remember(place, store, number);
 }
+
+/* ---- in exceptions ----------------------------------------------------------------------------- */
+
+static PyObject *name_of(const struct block_options *options)
+{
+    const uint8_t *text;
+    size_t length;
+    if (site_text(options->store, options->site, &text, &length))
+        return PyUnicode_DecodeUTF8((const char *)text, (Py_ssize_t)length, "replace");
+    return PyUnicode_FromString("this block");
+}
+
+void names_note_attempt(struct thread_context *context, PyObject *exception)
+{
+    const struct block *block = &context->block;
+    if (block->attempt < 2)
+        return;
+    uint32_t waits = block->attempt - 1 - block->losses;
+    PyObject *name = name_of(&block->options), *none = NULL;
+    if (name != NULL)
+        none = PyObject_CallMethod(exception, "add_note", "N",
+                                   PyUnicode_FromFormat("stmpy: raised in attempt %u of %U; it lost "
+                                                        "%u to other blocks and waited after %u",
+                                                        block->attempt, name, block->losses,
+                                                        waits));
+    Py_XDECREF(name);
+    Py_XDECREF(none);
+    PyErr_Clear();
+}

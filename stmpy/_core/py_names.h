@@ -18,4 +18,8 @@ uint32_t names_of_with(struct thread_context *context, struct store *store, PyOb
 uint32_t names_of_call(struct thread_context *context, struct store *store, PyObject *label,
                        PyObject *function, shared_u64 *place);
 
+/* Tells an exception that leaves a block which ran more than once in which attempt it was
+ * raised (PEP 678).  No note is worth an error. */
+void names_note_attempt(struct thread_context *context, PyObject *exception);
+
 #endif

@@ -49,3 +49,13 @@ uint32_t site_number(struct store *store, const char *name, size_t length)
     }
     return 0;
 }
+
+bool site_text(const struct store *store, uint32_t number, const uint8_t **text, size_t *length)
+{
+    const struct site_name *site = &store->region->sites[number];
+    if (number == 0 || !load_acquire(&site->ready)) /* Pairs with fill. */
+        return false;
+    *text = site->text;
+    *length = site->length;
+    return true;
+}

@@ -12,4 +12,7 @@
  * now if it has none.  0 when there is no room for further names. */
 uint32_t site_number(struct store *store, const char *name, size_t length);
 
+/* The name with that number, not ended by a zero; false for number 0. */
+bool site_text(const struct store *store, uint32_t number, const uint8_t **text, size_t *length);
+
 #endif

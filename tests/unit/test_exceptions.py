@@ -77,6 +77,43 @@ def test_it_propagates_as_it_is(
     assert sys.exception() is None
 
 
+@pytest.mark.parametrize("form", ["with", "run", "decorated"])
+@pytest.mark.parametrize("lost", range(3))
+def test_a_note_says_which_attempt_it_was(
+    lost: int, form: str, store: stm.Store, table: Table, lose: Callable[..., list[bool]]
+) -> None:
+    """Only after others: a block that ran once leaves the exception as it is."""
+    error = Mine("unlucky")
+
+    def body() -> None:
+        table["a"] = 1
+        raise error
+
+    lose(*[True] * lost)
+    with pytest.raises(Mine):
+        leave(form, store, body)
+    notes = getattr(error, "__notes__", [])
+    assert len(notes) == (lost > 0)
+    for note in notes:
+        assert note.startswith(f"stmpy: raised in attempt {lost + 1} of ")
+        assert note.endswith(f"; it lost {lost} to other blocks and waited after 0")
+        assert ("body" if form in ("run", "decorated") else "leave") in note
+
+
+def test_a_note_does_without_a_name_that_is_none(
+    store: stm.Store, table: Table, lose: Callable[..., list[bool]]
+) -> None:
+    @store.atomically(label="\ud800")
+    def body() -> None:
+        table["a"] = 1
+        raise Mine
+
+    lose(True)
+    with pytest.raises(Mine) as caught:
+        body()
+    assert caught.value.__notes__[0].startswith("stmpy: raised in attempt 2 of this block;")
+
+
 def test_its_traceback_is_that_of_the_body(store: stm.Store) -> None:
     with pytest.raises(ZeroDivisionError) as caught, store.atomically():
         1 / 0  # noqa: B018
