@@ -19,7 +19,7 @@ PROBE = """
 """
 
 
-@pytest.mark.parametrize(("name", "programs", "least"), [("jumps", 5, 1000), ("events", 100, 2000)])
+@pytest.mark.parametrize(("name", "programs", "least"), [("jumps", 8, 800), ("events", 100, 1500)])
 def test_cpython_agrees(
     name: str, programs: int, least: int, in_process: Callable[..., str], rng: random.Random
 ) -> None:
