@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,43 @@ def test_what_was_only_read_must_be_durable_too(threads: Threads, disk: Disk) ->
     writer.join()
     with store.atomically(timeout=30):
         assert store.TVar("v")[1] == 1
+
+
+class Undone(Exception):
+    """Ends a level of a block, whose writes are undone."""
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_what_a_snapshot_that_has_moved_shows_is_waited_for(
+    threads: Threads, disk: Disk, seen: bool
+) -> None:
+    """A block that has come to write nothing, with reads of a later snapshot than it began with."""
+    store = threads.start(lambda: disk)
+    v, other = store.TVar("v", {1: 1}), store.TVar("other", {1: 1})
+    disk.open.clear()
+    began = _native._durable_state(store)["clock"]
+    writer = threading.Thread(target=put, args=(store, 2))
+
+    def read() -> None:
+        assert other[1] == 1  # in the snapshot that it begins with
+        if not writer.ident:
+            writer.start()
+        while _native._durable_state(store)["clock"] == began:
+            pass
+        with suppress(Undone), store.atomically():
+            other[2] = 1  # a newer snapshot is better from here on
+            if seen:
+                assert v[2] == 2
+            raise Undone
+        assert v[1] == 1
+
+    unknown = pytest.raises(stm.CommitUnknown) if seen else nullcontext()
+    with unknown, store.atomically(timeout=0):
+        read()
+    disk.open.set()
+    writer.join()
+    with store.atomically(timeout=30):
+        read()
 
 
 @pytest.fixture
