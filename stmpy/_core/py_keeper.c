@@ -167,8 +167,8 @@ static PyObject *adopt(struct keeper *self, PyObject *unused)
     return PyBool_FromLong(durable_adopt(self->store));
 }
 
-/* True while another process than this one has a thread at the store. */
-static PyObject *owned(struct keeper *self, PyObject *unused)
+/* The pid of another process than this one that has a thread at the store, or 0. */
+static PyObject *get_owner(struct keeper *self, void *unused)
 {
     (void)unused;
     struct store *store = self->store;
@@ -178,9 +178,9 @@ static PyObject *owned(struct keeper *self, PyObject *unused)
         const struct slot *slot = &store_slots(store)[i];
         uint64_t owner = load_acquire(&slot->owner); /* Pairs with try_claim. */
         if (owner != 0 && owner != own && !slot_dead(slot))
-            Py_RETURN_TRUE;
+            return PyLong_FromUnsignedLong((unsigned long)(owner >> 32));
     }
-    Py_RETURN_FALSE;
+    return PyLong_FromLong(0);
 }
 
 static PyObject *get_closed(struct keeper *self, void *unused)
@@ -229,7 +229,6 @@ static PyMethodDef methods[] = {
     {"tell", (PyCFunction)tell, METH_VARARGS, NULL},
     {"progress", (PyCFunction)progress, METH_VARARGS, NULL},
     {"adopt", (PyCFunction)adopt, METH_NOARGS, NULL},
-    {"owned", (PyCFunction)owned, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -239,6 +238,7 @@ static PyGetSetDef getters[] = {
     {"version", (getter)get_version, NULL, NULL, NULL},
     {"clock", (getter)get_clock, NULL, NULL, NULL},
     {"id", (getter)get_id, NULL, NULL, NULL},
+    {"owner", (getter)get_owner, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
+import glob
 import os
 import stat
 import time
@@ -13,6 +15,7 @@ from stmpy.errors import DurabilityError
 _FILES = ("data.mdb", "lock.mdb", "owner")
 _OTHERS_MAY_WRITE = 0o022
 _READERS_BYTES = 4096
+_OWNER_BYTES = 32
 
 
 def prepare(path: str) -> None:
@@ -95,17 +98,37 @@ def lock(path: str, pid: int, patience: float) -> int:
     descriptor = os.open(os.path.join(path, "owner"), flags, 0o600)
     deadline = time.monotonic() + patience
     while not _try_lock(descriptor):
-        owner = _read_owner(descriptor)
-        if (owner not in (0, pid) and _alive(owner)) or time.monotonic() >= deadline:
+        owner = read_owner(descriptor)
+        if (owner not in (0, pid) and alive(owner)) or time.monotonic() >= deadline:
             os.close(descriptor)
             raise DurabilityError(
                 f"{path}: the store is open in process {owner}; one process at a time owns it: "
                 "close it there, or work on it from that process and its children"
             )
         time.sleep(0.01)
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{pid}\n".encode(), 0)
+    name_owner(descriptor, pid)
     return descriptor
+
+
+def name_owner(lock: int, pid: int) -> None:
+    """Tell others that this process has the store. A pid has fewer than 32 digits."""
+    os.pwrite(lock, f"{pid}\n".ljust(_OWNER_BYTES).encode(), 0)
+
+
+def read_owner(lock: int) -> int:
+    """0 while the keeper has not written it yet."""
+    text = os.pread(lock, _OWNER_BYTES, 0).strip()
+    return int(text) if text.isdigit() else 0
+
+
+def writer_of(pipe: int) -> int:
+    """The pid of a process that has this pipe open for writing, or 0; it may not write to it."""
+    wanted = os.fstat(pipe)
+    for link in glob.iglob("/proc/[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.stat(link), wanted) and os.lstat(link).st_mode & stat.S_IWUSR:
+                return int(link.split("/")[2])
+    return 0
 
 
 def owner_of(path: str) -> int | None:
@@ -115,7 +138,7 @@ def owner_of(path: str) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        return None if _try_lock(descriptor) else _read_owner(descriptor)
+        return None if _try_lock(descriptor) else read_owner(descriptor)
     finally:
         os.close(descriptor)
 
@@ -130,13 +153,7 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _read_owner(descriptor: int) -> int:
-    """0 while the keeper has not written it yet."""
-    text = os.pread(descriptor, 32, 0).strip()
-    return int(text) if text.isdigit() else 0
-
-
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
     """False also for a process that has ended and that nobody has collected."""
     try:
         with open(f"/proc/{pid}/stat") as file:

@@ -34,7 +34,7 @@ def main() -> None:
     os.closerange(LIFELINE + 1, os.sysconf("SC_OPEN_MAX"))
     try:
         files.check(path)
-        files.lock(path, pid, _PATIENCE)  # for as long as this process or a keeper lives
+        lock = files.lock(path, pid, _PATIENCE)  # for as long as this process or a keeper lives
     except (DurabilityError, OSError) as error:
         region = _attach()
         if region.version == 0:
@@ -42,7 +42,7 @@ def main() -> None:
         return
     if _attach().state in (State.FAILED, State.CLOSED):
         return  # while it waited
-    while _replaces(path, _keep(path)):
+    while _replaces(path, lock, _keep(path, lock)):
         pass
 
 
@@ -51,7 +51,7 @@ def _attach() -> _native.Keeper:
     return _native.Keeper(os.dup(REGION_FILE))
 
 
-def _keep(path: str) -> int:
+def _keep(path: str, lock: int) -> int:
     """Run a keeper to its end, and say how it ended."""
     child = os.fork()
     if child:
@@ -60,7 +60,7 @@ def _keep(path: str) -> int:
     try:
         _be_told()
         region = _attach()
-        serve(region, lambda: checked(path), Owners(region, LIFELINE))
+        serve(region, lambda: checked(path), Owners(region, LIFELINE, lock))
         code = 0
     finally:
         os._exit(code)
@@ -79,7 +79,7 @@ def checked(path: str) -> LmdbBackend:
     return LmdbBackend(path)
 
 
-def _replaces(path: str, code: int) -> bool:
+def _replaces(path: str, lock: int, code: int) -> bool:
     """True if another keeper is to follow one that ended like this."""
     region = _attach()
     if code == 0 or region.state not in (State.OPENING, State.RUNNING, State.FULL):
@@ -95,5 +95,5 @@ def _replaces(path: str, code: int) -> bool:
         ),
     )
     if not when:
-        Owners(region, LIFELINE).wait()
+        Owners(region, LIFELINE, lock).wait()
     return False

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from itertools import batched
 
 from stmpy import _native
+from stmpy.durable import files
 from stmpy.durable.backend import Backend, BackendFailed, BackendFull
 from stmpy.durable.format import Damaged
 from stmpy.durable.journal import BACKLOG_BYTES, Journal
@@ -31,22 +32,38 @@ class Owners:
 
     They share a pipe that nobody writes to; it is at its end when the last of them has. One that
     closed its descriptors, as daemons do, counts for as long as it has a thread at the store.
+    Others are told in the file `owner`, which `lock` has open, whom to ask for the store.
     """
 
-    def __init__(self, region: _native.Keeper, lifeline: int) -> None:
+    def __init__(self, region: _native.Keeper, lifeline: int, lock: int | None = None) -> None:
         self._region = region
+        self._lifeline = lifeline
         self._poll = select.poll()
         self._poll.register(lifeline, 0)
+        self._lock = lock
+        self._looked = 0.0
 
     def gone(self) -> bool:
         """True if nobody is left who could commit."""
         if self._region.closed:
             return True
-        return bool(self._poll.poll(0)) and not self._region.owned()
+        return bool(self._poll.poll(0)) and not self._region.owner
+
+    def look(self) -> None:
+        """Now and then: where the one that others are told has ended, tell them one that lives."""
+        now = time.monotonic()
+        if self._lock is None or now - self._looked < _IDLE:
+            return
+        self._looked = now
+        if not files.alive(files.read_owner(self._lock)):
+            heir = self._region.owner or files.writer_of(self._lifeline)
+            if heir:
+                files.name_owner(self._lock, heir)
 
     def wait(self) -> None:
         """Until they have gone."""
         while not self.gone():
+            self.look()
             time.sleep(_IDLE)
 
 
@@ -99,6 +116,7 @@ class Keeper:
 
     def _step(self) -> bool:
         """One group, or one slice, or a wait; True at the end."""
+        self._owners.look()
         taken = self._region.take(_GROUP_BYTES)
         if taken is not None:
             self._write(*taken)

@@ -130,6 +130,38 @@ def test_a_forked_child_keeps_the_store_before_it_touches_it(tmp_path: Path) -> 
         assert set(store.TVar("v")) == {"child"}
 
 
+OUTLIVING = """
+import os, signal, sys
+import stmpy as stm
+store = stm.open(sys.argv[1])
+if os.fork() == 0:
+    if sys.argv[2] != "untouched":
+        with store.atomically():
+            store.TVar("v")["child"] = 1
+    if sys.argv[2] == "closed":
+        os.closerange(3, 1000)
+    print(os.getpid(), flush=True)
+    sys.stdin.read()
+    os._exit(0)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("how", ["untouched", "touched", "closed"])
+def test_others_are_told_a_process_that_lives(tmp_path: Path, how: str) -> None:
+    command = [sys.executable, "-P", "-c", OUTLIVING, str(tmp_path / "s"), how]
+    program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert program.stdin is not None
+    assert program.stdout is not None
+    child = int(program.stdout.readline())
+    assert program.wait() == -signal.SIGKILL
+    with pytest.raises(stm.DurabilityError, match=f"is open in process {child};"):
+        stm.open(tmp_path / "s")
+    program.stdin.close()
+    stm.open(tmp_path / "s").close()
+    program.stdout.close()
+
+
 def test_a_keeper_that_dies_of_its_files_is_not_replaced(tmp_path: Path) -> None:
     store = stm.open(tmp_path / "s")
     put(store, 1)
