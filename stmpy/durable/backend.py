@@ -12,7 +12,9 @@ type Table = Literal["meta", "names", "data", "log"]
 type Change = tuple[Table, bytes, bytes | None]
 """A table, a key, and its new value, or None to delete the key if it is there."""
 
-TABLES: Final[tuple[Table, ...]] = ("meta", "names", "data", "log")
+TREES: Final[tuple[Table, ...]] = ("meta", "names", "data")
+TABLES: Final[tuple[Table, ...]] = (*TREES, "log")
+"""Trees are looked up and changed in any order, while the log is appended to and read through."""
 
 NEW: Final = (format.META_KEY, format.encode_meta(format.Meta()))
 """The row of `meta` that is in every store, from the moment in which it is made."""
@@ -31,6 +33,9 @@ class Backend(Protocol):
 
     def write(self, changes: Sequence[Change]) -> None:
         """Make all changes in order, or none, and return when they survive a power cut.
+
+        What is added to `log` is one row, above all that are there, and comes alone. What is
+        deleted from it are rows from the first on.
 
         Raises BackendFull or BackendFailed.
         """

@@ -1,13 +1,14 @@
-"""Copies of a store on disk while it is written to: one moment of it, as LMDB's readers see it."""
+"""Copies of a store on disk while it is written to: one moment of it, as its readers see it."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
-from stmpy.durable import files
+from stmpy.durable import files, log_files
 from stmpy.durable.reader import Reader, explained
 from stmpy.errors import DurabilityError
 
@@ -36,7 +37,10 @@ def backup(path: str, target: str) -> None:
 
 
 def _copy(reader: Reader, target: str) -> None:
-    """The file gets its name when it is whole: one that is cut off could pass for a store."""
+    """The file gets its name when all is whole: what is cut off could pass for a store.
+
+    The log is read after the tables were copied: it has all that they may lack.
+    """
     try:
         os.mkdir(target, 0o700)
     except FileExistsError:
@@ -49,11 +53,10 @@ def _copy(reader: Reader, target: str) -> None:
             os.fsync(file)
         finally:
             os.close(file)
+        log_files.make(target, reader.scan("log"))
         os.rename(part, whole)
     except BaseException:
-        if os.path.exists(part):
-            os.unlink(part)
-        os.rmdir(target)
+        shutil.rmtree(target)
         raise
     for folder in (target, os.path.dirname(os.path.abspath(target))):
         files.sync_names(folder)

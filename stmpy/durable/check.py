@@ -15,9 +15,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 
-from stmpy.durable import cbor, files, format, spelling
-from stmpy.durable.backend import TABLES, Backend
+from stmpy.durable import cbor, files, format, log_files, spelling
+from stmpy.durable.backend import TREES, Backend
 from stmpy.durable.backup import in_process
 from stmpy.durable.format import Damaged, Meta
 from stmpy.durable.pages import check_header
@@ -51,9 +52,10 @@ def _copy(path: str, copy: str) -> None:
     """Bytes as they are, or what a reader of LMDB sees where somebody writes to them."""
     if files.owner_of(path) is None:
         os.mkdir(copy, 0o700)
-        name = "data.mdb"
-        shutil.copyfile(os.path.join(path, name), os.path.join(copy, name))
-        os.chmod(os.path.join(copy, name), 0o600)
+        for name in ("data.mdb", *log_files.FILES):
+            with suppress(FileNotFoundError):  # which is for those to find who read the copy
+                shutil.copyfile(os.path.join(path, name), os.path.join(copy, name))
+                os.chmod(os.path.join(copy, name), 0o600)
         if files.owner_of(path) is None:
             return
         shutil.rmtree(copy)
@@ -108,7 +110,7 @@ def findings(path: str) -> Iterator[str]:
 
 def _of_pages(reader: Reader) -> Iterator[str]:
     """Each key is found where a search looks for it, and the pages in use and free are all."""
-    for table in TABLES:
+    for table in TREES:
         previous = None
         for key, value in reader.scan(table):
             if previous is not None and key <= previous:

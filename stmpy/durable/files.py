@@ -12,7 +12,7 @@ import time
 
 from stmpy.errors import DurabilityError
 
-_FILES = ("data.mdb", "lock.mdb", "owner")
+_FILES = ("data.mdb", "lock.mdb", "log.0", "log.1", "owner")
 _OTHERS_MAY_WRITE = 0o022
 _READERS_BYTES = 4096
 _OWNER_BYTES = 32

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -12,7 +13,7 @@ from stmpy import _native
 from stmpy.durable.cbor import MOST_BYTES
 from stmpy.errors import DecodeError
 
-VERSION: Final = 1
+VERSION: Final = 2
 TOMBSTONE: Final = 1
 IN_PLACE: Final = 2
 META_KEY: Final = b"stmpy"
@@ -136,12 +137,19 @@ def decode_meta(value: bytes) -> Meta:
         case {"format": int(version)} if version != VERSION:
             raise Damaged(
                 f"the format is version {version}, and this stmpy reads version {VERSION}: "
-                "use the stmpy that wrote it, or a newer one"
+                "dump it with the stmpy that wrote it, and load that"
             )
         case {"format": _, "applied": int(applied), "rows": int(rows), "sum": int(total)}:
             if all(0 <= number < 1 << 64 for number in (applied, rows, total)):
                 return Meta(applied, rows, total)
     raise Damaged("meta: it does not say what it must")
+
+
+def applied_key(meta: bytes | None) -> bytes:
+    """The key below which groups of the log are over, as far as this row of `meta` can be read."""
+    with suppress(Damaged):
+        return group_key(decode_meta(meta or b"").applied)
+    return b""
 
 
 def encode_record(record: Record) -> bytes:

@@ -1,4 +1,4 @@
-"""The backend on LMDB: one environment, four named databases, a sync with every transaction."""
+"""The backend on LMDB, which has a named database for each tree; the log is in files beside it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any, NoReturn
 
 import lmdb
 
-from stmpy.durable import files
-from stmpy.durable.backend import NEW, TABLES, BackendFailed, BackendFull, Change, Table, counted
+from stmpy.durable import files, format, log_files
+from stmpy.durable.backend import NEW, TREES, BackendFailed, BackendFull, Change, Table, counted
 from stmpy.durable.format import Damaged
 from stmpy.durable.pages import put_metas_back, read_metas
 
 _MAP_LEAST = 64 << 20
 _ROOM_LEAST = 1 << 20  # with less, a disk is full
-_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_FULL = tuple(os.strerror(code) for code in _NO_ROOM)
 
 
 class LmdbBackend:
@@ -34,6 +35,8 @@ class LmdbBackend:
         self._map_bytes = map_bytes
         self._env: Any = None
         self._tables: dict[Table, Any] = {}
+        self._moved = 0  # the last transaction that took groups out of the log, or a later one
+        self._opened_log: log_files.Log | None = None
         self._open()
 
     def _open(self) -> Any:
@@ -45,14 +48,15 @@ class LmdbBackend:
             self._env = lmdb.open(
                 self._path,
                 map_size=max(self._map_bytes, 2 * size),
-                max_dbs=len(TABLES),
+                max_dbs=len(TREES),
                 max_readers=16,
                 mode=0o600,
                 meminit=False,
                 readahead=False,
             )
             self._env.reader_check()
-            self._tables = {table: self._env.open_db(table.encode()) for table in TABLES}
+            self._tables = {table: self._env.open_db(table.encode()) for table in TREES}
+            self._moved = self._env.info()["last_txnid"]
         except (lmdb.Error, OSError) as error:
             self._fail(error)
         return self._env
@@ -73,20 +77,21 @@ class LmdbBackend:
 
     def _make(self, file: str) -> None:
         """It gets its name when it is whole: LMDB cannot open one whose making was cut off."""
+        log_files.make(self._path)
         part = os.path.join(self._path, "data.part")
         with suppress(FileNotFoundError):
             os.unlink(part)
-        env = lmdb.open(part, subdir=False, lock=False, max_dbs=len(TABLES), mode=0o600)
+        env = lmdb.open(part, subdir=False, lock=False, max_dbs=len(TREES), mode=0o600)
         try:
             with env.begin(write=True) as txn:
-                tables = {table: env.open_db(table.encode(), txn) for table in TABLES}
+                tables = {table: env.open_db(table.encode(), txn) for table in TREES}
                 txn.put(*NEW, db=tables["meta"])
         finally:
             env.close()
         os.rename(part, file)
 
     def _fail(self, error: Exception) -> NoReturn:
-        self.close()
+        self._close()
         if any(text in str(error) for text in _FULL):
             raise BackendFull(str(error)) from None
         if self._cut_short(error):
@@ -101,22 +106,57 @@ class LmdbBackend:
         return disk.f_bavail * disk.f_frsize < _ROOM_LEAST
 
     def write(self, changes: Sequence[Change]) -> None:
+        rows = [change for change in changes if change[0] != "log"]
+        if rows:
+            self._write_rows(rows)
+        for table, key, group in changes:
+            if table == "log" and group is not None:
+                self._write_group(key, group)
+            elif table == "log":
+                self._log().forget(key)
+
+    def _write_rows(self, rows: Sequence[Change]) -> None:
         env = self._open()
         before = read_metas(self._path)
         while True:
             try:
                 with env.begin(write=True) as txn:
-                    for table, key, value in changes:
+                    for table, key, value in rows:
                         if value is None:
                             txn.delete(key, db=self._tables[table])
                         else:
                             txn.put(key, value, db=self._tables[table])
+                self._moved = env.info()["last_txnid"]
                 return
             except lmdb.MapFullError:
                 env.set_mapsize(2 * env.info()["map_size"])
             except lmdb.Error as error:
                 put_metas_back(self._path, before)
                 self._fail(error)
+
+    def _write_group(self, key: bytes, group: bytes) -> None:
+        try:
+            self._log().append(key, group, self._unread)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise BackendFull(str(error)) from None
+            raise BackendFailed(str(error)) from None
+
+    def _unread(self) -> bool:
+        """True if nobody reads the tables as they were when the log held more."""
+        env = self._open()
+        env.reader_check()
+        transactions = [line.split()[2] for line in env.readers().splitlines()[1:]]
+        return all(one == "-" or int(one) >= self._moved for one in transactions)
+
+    def _log(self) -> log_files.Log:
+        if self._opened_log is None:
+            after = format.applied_key(self.get("meta", format.META_KEY))
+            try:
+                self._opened_log = log_files.Log(self._path, after)
+            except OSError as error:
+                self._fail(error)
+        return self._opened_log
 
     def get(self, table: Table, key: bytes) -> bytes | None:
         with self._reading(table) as txn:
@@ -128,6 +168,9 @@ class LmdbBackend:
             return [txn.get(key) for key in keys]
 
     def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
+        if table == "log":
+            yield from self._log().groups()
+            return
         with self._reading(table) as txn:
             yield from counted(table, txn.cursor(), txn.stat(self._tables[table])["entries"])
 
@@ -141,7 +184,13 @@ class LmdbBackend:
         except lmdb.Error as error:
             raise Damaged(f"{table}: {error}") from None
 
-    def close(self) -> None:
+    def _close(self) -> None:
         env, self._env = self._env, None
         if env is not None:
             env.close()
+
+    def close(self) -> None:
+        self._close()
+        log, self._opened_log = self._opened_log, None
+        if log is not None:
+            log.close()

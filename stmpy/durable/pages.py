@@ -103,9 +103,8 @@ def _check(pages: mmap.mmap) -> None:
         raise Damaged("data.mdb: both meta pages lead to one page, and no transaction does that")
     if not _tables(pages, winning.root).keys() <= _TABLES:
         raise Damaged(f"data.mdb: meta page {winning.transaction % 2} leads to no list of tables")
-    before, now = _reached(pages, losing), _reached(pages, winning)
-    # Each of the two never goes back.
-    if before is not None and now is not None and (before[0] > now[0] or before[1] > now[1]):
+    before, now = _applied(pages, losing), _applied(pages, winning)
+    if before is not None and now is not None and before > now:
         raise Damaged(f"data.mdb: a meta page is older than what it leads to: {numbers}")
 
 
@@ -120,19 +119,12 @@ def _state(pages: mmap.mmap, number: int) -> _State | None:
     return _State(transaction, _TREE.unpack(main)[-1])
 
 
-def _reached(pages: mmap.mmap, state: _State) -> tuple[int, int] | None:
-    """`applied`, and the last commit that `applied` or the last group begins with.
-
-    None if it can't be read: that a state is damaged is for others to find.
-    """
+def _applied(pages: mmap.mmap, state: _State) -> int | None:
+    """`applied`, which never goes back; None if it can't be read: that is for others to find."""
     try:
         tables = _tables(pages, state.root)
-        meta = dict(_leaf(pages, _root(tables[b"meta"]), False))[format.META_KEY]
-        applied = format.decode_meta(meta).applied
-        log = _root(tables[b"log"])
-        if log == _NO_PAGE:
-            return applied, applied
-        return applied, max(applied, int.from_bytes(_leaf(pages, log, True)[-1][0], "big"))
+        meta = dict(_leaf(pages, _root(tables[b"meta"])))[format.META_KEY]
+        return format.decode_meta(meta).applied
     except (Damaged, KeyError, IndexError, ValueError, struct.error):
         return None
 
@@ -140,7 +132,7 @@ def _reached(pages: mmap.mmap, state: _State) -> tuple[int, int] | None:
 def _tables(pages: mmap.mmap, root: int) -> dict[bytes, bytes]:
     """What is stored about each table, by name; raises Damaged if nothing can be read there."""
     try:
-        return {} if root == _NO_PAGE else dict(_leaf(pages, root, False))
+        return {} if root == _NO_PAGE else dict(_leaf(pages, root))
     except (ValueError, IndexError, struct.error):
         raise Damaged(f"data.mdb: page {root} holds no list of tables") from None
 
@@ -150,8 +142,8 @@ def _root(tree: bytes) -> int:
     return root
 
 
-def _leaf(pages: mmap.mmap, number: int, last: bool) -> list[tuple[bytes, bytes]]:
-    """The first or last leaf below a page: its keys, with what is stored beside them."""
+def _leaf(pages: mmap.mmap, number: int) -> list[tuple[bytes, bytes]]:
+    """The first leaf below a page: its keys, with what is stored beside them."""
     for _ in range(_DEPTH):
         at = number * mmap.PAGESIZE
         page = pages[at : at + mmap.PAGESIZE]
@@ -159,7 +151,7 @@ def _leaf(pages: mmap.mmap, number: int, last: bool) -> list[tuple[bytes, bytes]
         places = struct.unpack_from(f"<{(lower - _PAGE.size) // 2}H", page, _PAGE.size)
         if flags & _LEAF:
             return [_node(page, place) for place in places]
-        low, high, top, _ = _NODE.unpack_from(page, places[-1 if last else 0])
+        low, high, top, _ = _NODE.unpack_from(page, places[0])
         number = low | high << 16 | top << 32
     raise Damaged("data.mdb: its pages lead in circles")
 

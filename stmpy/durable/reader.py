@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from stmpy.durable import files
-from stmpy.durable.backend import TABLES, BackendFailed, BackendFull, Change, Table, counted
+from stmpy.durable import files, format, log_files
+from stmpy.durable.backend import TREES, BackendFailed, BackendFull, Change, Table, counted
 from stmpy.durable.format import Damaged
 from stmpy.durable.journal import Journal
 from stmpy.errors import DecodeError, DurabilityError
@@ -21,7 +21,10 @@ _MAP_LEAST = 64 << 20
 
 
 class Reader:
-    """A backend that shows the files as they were when it was made. Never written to."""
+    """A backend that shows the files as they were when it was made, or a later log.
+
+    It is never written to. The keeper leaves the log of a transaction alone while one reads it.
+    """
 
     def __init__(self, path: str) -> None:
         import lmdb
@@ -36,7 +39,7 @@ class Reader:
             path,
             readonly=True,
             create=False,
-            max_dbs=len(TABLES),
+            max_dbs=len(TREES),
             map_size=max(_MAP_LEAST, 2 * size),
             mode=0o600,
             readahead=False,
@@ -44,7 +47,7 @@ class Reader:
         try:
             self._txn = self.env.begin()
             self._tables: dict[Table, Any] = {
-                table: self.env.open_db(table.encode(), self._txn, create=False) for table in TABLES
+                table: self.env.open_db(table.encode(), self._txn, create=False) for table in TREES
             }
         except lmdb.NotFoundError:
             self.env.close()
@@ -61,6 +64,10 @@ class Reader:
         return [self.get(table, key) for key in keys]
 
     def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
+        if table == "log":
+            after = format.applied_key(self.get("meta", format.META_KEY))
+            yield from log_files.read(self._path, after)
+            return
         db = self._tables[table]
         yield from counted(table, self._txn.cursor(db), self._txn.stat(db)["entries"])
 

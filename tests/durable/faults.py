@@ -1,8 +1,9 @@
 """Every n-th system call of a store fails: what is told, what goes on, what is found again.
 
 `python -m tests.durable.faults` compiles `faults.c` and starts itself with it. Each run opens a new
-store, writes and applies, while the n-th sync, data write, meta write or truncation fails, once or
-from then on; n goes up until nothing is left to fail. With `lie` or `leave` the backend has a bug.
+store, writes, applies and begins files of the log anew, while the n-th sync, data write, meta write
+or truncation fails, once or from then on; n goes up until nothing is left to fail. With `lie` or
+`leave` the backend has a bug.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Final, NamedTuple
 
 import stmpy as stm
 from stmpy import _native
-from stmpy.durable import lmdb_backend
+from stmpy.durable import keeper, lmdb_backend, log_files
 from stmpy.durable.backend import BackendFailed, Change
 from stmpy.durable.check import findings
 from stmpy.durable.guard import checked
@@ -177,6 +178,8 @@ PLANTED: Final = {"lie": lie, "leave": leave}
 def main() -> None:
     preloaded = os.environ.get("LD_PRELOAD")
     if preloaded:
+        vars(keeper)["BACKLOG_BYTES"] = 10_000
+        vars(log_files)["_TURN"] = 10_000
         if len(sys.argv) > 1:
             PLANTED[sys.argv[1]]()
         print(f"{sweep(ctypes.CDLL(preloaded))} faults, and nothing acknowledged is missing")

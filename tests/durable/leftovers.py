@@ -23,7 +23,7 @@ import stmpy as stm
 from stmpy import _native
 from tests.durable.lanes import in_lanes
 
-FILES = {"data.mdb", "lock.mdb", "owner"}
+FILES = {"data.mdb", "lock.mdb", "log.0", "log.1", "owner"}
 
 
 # ---- looking -------------------------------------------------------------------------------------

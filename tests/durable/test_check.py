@@ -15,9 +15,10 @@ import pytest
 import stmpy as stm
 from stmpy import _native
 from stmpy.cli import main
-from stmpy.durable import format, pages
+from stmpy.durable import format, log_files, pages
 from stmpy.durable.backend import Change, Table, counted
 from stmpy.durable.check import check
+from stmpy.durable.journal import Journal
 from stmpy.durable.lmdb_backend import LmdbBackend
 from tests.durable import flips
 
@@ -42,15 +43,15 @@ def rewrite(path: Path, changes: Sequence[Change]) -> None:
 def flip_row(path: Path, table: Table, key: bytes, at: int) -> None:
     """One bit of a value, counted from its end if negative."""
     backend = LmdbBackend(str(path))
-    value = bytearray(backend.get(table, key) or b"")
+    value = bytearray(dict(backend.scan(table))[key])
     value[at] ^= 4
     backend.write([(table, key, bytes(value))])
     backend.close()
 
 
-def first_group(path: Path) -> bytes:
+def last_group(path: Path) -> bytes:
     backend = LmdbBackend(str(path))
-    key = next(iter(backend.scan("log")))[0]
+    *_, (key, _) = backend.scan("log")
     backend.close()
     return key
 
@@ -109,14 +110,14 @@ def test_a_row_in_place_of_another_is_noticed(path: Path) -> None:
 def test_a_page_of_another_kind_is_damage(path: Path) -> None:
     with open(path / "data.mdb", "r+b") as file, mmap.mmap(file.fileno(), 0) as all_pages:
         newest = max(state for i in (0, 1) if (state := pages._state(all_pages, i)) is not None)
-        root = pages._root(pages._tables(all_pages, newest.root)[b"log"])
+        root = pages._root(pages._tables(all_pages, newest.root)[b"names"])
         all_pages[root * mmap.PAGESIZE + 10] = 4
-    with pytest.raises(stm.DecodeError, match=r"log: .*CORRUPTED"):
+    with pytest.raises(stm.DecodeError, match=r"names: .*CORRUPTED"):
         stm.open(path)
 
 
 def test_other_tables(path: Path) -> None:
-    group = first_group(path)
+    group = last_group(path)
     flip_row(path, "log", group, -1)
     number = int.from_bytes(group, "big")
     refused(path, f"log: group {number}: the checksum of the record at byte 0 is wrong")
@@ -130,11 +131,11 @@ def test_other_tables(path: Path) -> None:
 
 
 def test_a_newer_format_is_refused(path: Path) -> None:
-    fields = _native.encode({"format": 2})
+    fields = _native.encode({"format": 3})
     value = format.encode_checked(format.META_KEY, fields)
     rewrite(path, [("meta", format.META_KEY, value)])
-    assert "the format is version 2" in check(str(path))[0]
-    with pytest.raises(stm.DecodeError, match="version 2, and this stmpy reads version 1"):
+    assert "the format is version 3" in check(str(path))[0]
+    with pytest.raises(stm.DecodeError, match="version 3, and this stmpy reads version 2"):
         stm.open(path)
 
 
@@ -165,18 +166,27 @@ def undo_last_transaction(path: Path) -> bool:
 def test_a_transaction_undone_by_one_bit_is_noticed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for i in range(2):
-        rewrite(path, [("log", format.group_key(10_000 + i), group(10_000 + i))])
+    monkeypatch.setattr(log_files, "_TURN", 1)
+    for ts in (10_000, 20_000):
+        journal = Journal(LmdbBackend(str(path)))
+        journal.append(ts, group(ts))
+        while journal.apply():
+            pass
+        journal.append(ts + 1, group(ts + 1))
+        journal.append(ts + 2, group(ts + 2))  # where the first one was
+        journal.close()
+        whole = flips.contents(path)
         if undo_last_transaction(path):
             break
     refused(path, next(iter(check(str(path)))))
     assert "older than what it leads to" in check(str(path))[0]
     monkeypatch.setattr(flips, "check_header", lambda path: None)
-    assert flips.contents(path)[-1][0] < 10_000 + i  # LMDB alone is deceived
+    assert flips.contents(path) != whole  # LMDB alone is deceived
 
 
 def group(ts: int) -> bytes:
-    return format.encode_record(format.Record(ts, [format.Write(1, 0, "v", b"\x01", b"\x02")]))
+    write = format.Write(1, 0, "v", _native.encode_key(ts), b"\x02")
+    return format.encode_record(format.Record(ts, [write]))
 
 
 @pytest.mark.parametrize("numbers", [(6, 9), (7, 8), (8, 8)])

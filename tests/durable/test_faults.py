@@ -370,7 +370,7 @@ def test_every_call_that_can_fail_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "found"), [("lie", "acknowledged"), ("leave", "does not open again")]
+    ("how", "found"), [("lie", "has no name"), ("leave", "older than what it leads to")]
 )
 def test_a_backend_that_gets_it_wrong_is_found_out(how: str, found: str) -> None:
     """One that calls failed syncs good, one that leaves meta pages as LMDB does."""

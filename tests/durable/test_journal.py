@@ -196,13 +196,14 @@ def test_a_row_that_vanished_is_noticed() -> None:
         contents(Journal(backend))
 
 
-def test_a_newer_format_is_refused_with_the_reason() -> None:
+@pytest.mark.parametrize("version", [1, 3])
+def test_another_format_is_refused_with_the_reason(version: int) -> None:
     backend = MemoryBackend()
     value = format.encode_checked(
-        format.META_KEY, _native.encode({"format": 2, "applied": 0, "rows": 0, "sum": 0})
+        format.META_KEY, _native.encode({"format": version, "applied": 0, "rows": 0, "sum": 0})
     )
     backend.write([("meta", format.META_KEY, value)])
-    with pytest.raises(Damaged, match="version 2, and this stmpy reads version 1"):
+    with pytest.raises(Damaged, match=f"version {version}, and this stmpy reads version 2: dump"):
         Journal(backend)
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
 import lmdb
 
-from stmpy.durable import backup, files, guard, journal, keeper
-from stmpy.durable.backend import NEW, TABLES
+from stmpy.durable import backup, files, guard, journal, keeper, log_files
+from stmpy.durable.backend import NEW, TREES
 from stmpy.durable.lmdb_backend import LmdbBackend
 
 _BACKLOG_BYTES = 20_000
 _SLICE = 16
+_TURN = 5_000
+
+
+def no_log_sync() -> None:
+    """Groups are acknowledged when they are written; the kernel has them then, not the disk."""
+    os.fdatasync = lambda fd: None
 
 
 def no_sync() -> None:
@@ -52,8 +59,9 @@ def in_place() -> None:
     """A new file has its name while LMDB makes it."""
 
     def make(self: LmdbBackend, file: str) -> None:
-        with lmdb.open(file, subdir=False, lock=False, max_dbs=len(TABLES), mode=0o600) as env:
-            tables = {table: env.open_db(table.encode()) for table in TABLES}
+        log_files.make(os.path.dirname(file))
+        with lmdb.open(file, subdir=False, lock=False, max_dbs=len(TREES), mode=0o600) as env:
+            tables = {table: env.open_db(table.encode()) for table in TREES}
             with env.begin(tables["meta"], write=True) as txn:
                 txn.put(*NEW)
 
@@ -62,12 +70,12 @@ def in_place() -> None:
 
 def careless_copy() -> None:
     """A backup is not synced. This one is planted in the program."""
-    backup._PROGRAM = f"import os; os.fsync = lambda file: None; {backup._PROGRAM}"
+    backup._PROGRAM = f"import os; os.fsync = os.fdatasync = lambda file: None; {backup._PROGRAM}"
 
 
 PLANTS: Final[dict[str, Callable[[], Any]]] = {
     plant.__name__: plant
-    for plant in (no_sync, no_meta_sync, early, no_names, in_place, careless_copy)
+    for plant in (no_log_sync, no_sync, no_meta_sync, early, no_names, in_place, careless_copy)
 }
 
 
@@ -81,5 +89,6 @@ def main(name: str) -> None:
     """Be a keeper that applies early and in small slices, so that a short run has many of them."""
     setattr(keeper, "BACKLOG_BYTES", _BACKLOG_BYTES)  # noqa: B010
     journal._SLICE = _SLICE
+    log_files._TURN = _TURN
     plant(name)
     guard.main()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import stmpy as stm
 from stmpy import _native, _store
-from stmpy.durable import check, files, guard, keeper
+from stmpy.durable import check, files, guard, keeper, log_files
 from tests.durable.powerloss.recording import Contents, History, Known, Recording
 
 _SECONDS = 300.0
@@ -119,7 +119,9 @@ def _unsound(path: Path) -> str:
         return ""
     copy = path.with_name("checked")
     copy.mkdir(0o700)
-    os.link(data, copy / "data.mdb")
+    for name in ("data.mdb", *log_files.FILES):
+        if (path / name).exists():
+            os.link(path / name, copy / name)
     found = "; ".join(check.findings(str(copy)))
     shutil.rmtree(copy)
     return f"check: {found}" if found else ""
