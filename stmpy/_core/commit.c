@@ -94,6 +94,15 @@ static const struct version *head_of(const struct txn *txn, region_ref cell)
     return head == 0 ? NULL : store_version(txn->store, head);
 }
 
+/* The key is there, or not, as the change to the number of keys takes for granted. */
+static bool check_live(struct txn *txn, const struct txn_entry *entry, const struct version *head)
+{
+    bool live = head != NULL && version_live(head);
+    if (live == ((entry->flags & ENTRY_LIVE) != 0) || PLANTED(LIVENESS_UNCHECKED))
+        return true;
+    return lose(txn, CONFLICT_STRUCTURE, entry, head == NULL ? 0 : load_relaxed(&head->site));
+}
+
 /* Whether a cell may be written: nobody else changed what the write relies on. */
 static bool check_target(struct txn *txn, struct txn_entry *entry, region_ref cell)
 {
@@ -108,10 +117,7 @@ static bool check_target(struct txn *txn, struct txn_entry *entry, region_ref ce
         return lose(txn, CONFLICT_WRITE, entry, site);
     if (unsettled && !txn_check_unsettled(txn, entry, head))
         return false;
-    bool live = head != NULL && version_live(head);
-    if (live != ((entry->flags & ENTRY_LIVE) != 0) && !PLANTED(LIVENESS_UNCHECKED))
-        return lose(txn, CONFLICT_STRUCTURE, entry, site);
-    return true;
+    return check_live(txn, entry, head);
 }
 
 /* Somebody else may have committed a cell for the key meanwhile: it is used then. */
@@ -121,9 +127,11 @@ static bool check_fresh(struct txn *txn, struct txn_entry *entry)
     region_ref found = index_find(txn->store, &key), fresh = entry->cell;
     if (PLANTED(BLIND_INSERT))
         return true;
-    if (found == 0) /* what a function was given may have been buried since */
-        return !txn_pending_is(txn, entry, VERSION_UNSETTLED) || PLANTED(BURIED_BASE) ||
-               txn_check_unsettled(txn, entry, NULL);
+    if (found == 0) { /* what a function was given, or the block had seen, may be buried since */
+        bool unsettled = txn_pending_is(txn, entry, VERSION_UNSETTLED) && !PLANTED(BURIED_BASE);
+        return (!unsettled || txn_check_unsettled(txn, entry, NULL)) &&
+               (PLANTED(BURIED_LIVE) || check_live(txn, entry, NULL));
+    }
     if (!check_target(txn, entry, found))
         return false;
     txn_pending(txn)[entry->pending - 1].cell = found;

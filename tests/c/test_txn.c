@@ -146,6 +146,28 @@ static void test_delete_after_delete(void)
     CHECK(finish(&a) == STM_OK && load_relaxed(&store->region->clock) == clock);
 }
 
+/* A write to a key that was absent at first, there when the snapshot moved, and is gone with its
+ * cell since that was given up: the number of keys changes by what is so now. */
+static void test_put_after_burial(void)
+{
+    set_alone(&a, 1, 10);
+    begin(&a, 0);
+    CHECK(put(&a, 2, 5) == STM_OK);
+    set_alone(&b, 2, 20);
+    set_alone(&b, 1, 11);
+    CHECK(read_key(&a, 1) == 11); /* has moved the snapshot */
+    set_alone(&b, 2, ABSENT);
+    CHECK(lock_patiently(store, b.slot) == STM_OK);
+    history_sweep_all(store, b.slot, true);
+    lock_release(store);
+    sweep_everything(&b);
+    CHECK(finish(&a) == STM_CONFLICT);
+    set_alone(&a, 2, 5);
+    begin(&b, 0);
+    CHECK(size_of(&b) == 2);
+    txn_end(&b.txn);
+}
+
 static void test_snapshot_isolation(void)
 {
     set_alone(&a, 1, 10);
@@ -339,7 +361,7 @@ int main(void)
     static void (*const tests[])(void) = {
         test_own_writes, test_conflicts, test_same_value,   test_extension,  test_snapshot_isolation,
         test_serial,     test_walk,      test_commit_again, test_large_sets,
-        test_delete_after_delete, test_tables_are_cleared,
+        test_delete_after_delete, test_put_after_burial, test_tables_are_cleared,
     };
     test_begin();
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
