@@ -121,16 +121,28 @@ class Keeper:
         if taken is not None:
             self._write(*taken)
             self._pause = _IDLE
-            while self._journal.backlog > BACKLOG_BYTES:
-                self._journal.apply()
-            return False
+        while self._journal.backlog > BACKLOG_BYTES:
+            self._journal.apply()
         if self._full:
-            self._recover()
+            self._full = False
+            self._region.tell(State.RUNNING, "")
+        if taken is not None:
+            return False
         if self._owners.gone() and self._region.take(_GROUP_BYTES) is None:
             return True
         if not self._region.wait(self._pause):
-            self._pause = _BETWEEN if self._journal.apply() else _IDLE
+            self._pause = self._apply()
         return False
+
+    def _apply(self) -> float:
+        """One slice, and how long to wait for the next.
+
+        Where there is no room for it, nobody needs to know: the log goes on while it has some.
+        """
+        try:
+            return _BETWEEN if self._journal.apply() else _IDLE
+        except BackendFull:
+            return _IDLE
 
     def _write(self, records: bytes, first: int, last: int, commits: int) -> None:
         began = time.perf_counter()
@@ -142,16 +154,10 @@ class Keeper:
             self._journal.append(first, records, publish)
         else:
             publish()  # a predecessor wrote it and died
-        if self._full:
-            self._recover()
         if commits > 1:
             # Those who have waited often come again at once. Taking only the first of them would
             # leave the others to the group after: two half groups in turn, each with its sync.
             time.sleep(min((time.perf_counter() - began) * _GATHER, _GATHER_MOST))
-
-    def _recover(self) -> None:
-        self._full = False
-        self._region.tell(State.RUNNING, "")
 
 
 def serve(region: _native.Keeper, opened: Callable[[], Backend], owners: Owners) -> None:

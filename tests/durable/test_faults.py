@@ -27,7 +27,10 @@ ROOT = Path(__file__).parents[2]
 
 
 class Disk:
-    """Does what it is told: raises `error` from the write after `good` ones on, or holds writes."""
+    """Does what it is told: raises `error` from the write after `good` ones on, or holds writes.
+
+    While it is `crammed` only the log has room; `refused` counts what has not.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -35,6 +38,8 @@ class Disk:
         self.scan, self.close = backend.scan, backend.close
         self.error: Exception | None = None
         self.good = 0
+        self.crammed = False
+        self.refused = 0
         self.open = threading.Event()
         self.open.set()
 
@@ -43,6 +48,9 @@ class Disk:
         self.good -= 1
         if self.error is not None and self.good < 0:
             raise self.error
+        if self.crammed and changes[0][0] != "log":
+            self.refused += 1
+            raise BackendFull("no space left on device")
         self._backend.write(changes)
 
 
@@ -117,6 +125,38 @@ def test_a_full_disk_recovers_when_there_is_room(threads: Threads, disk: Disk) -
     store.flush()
     threads.stop()
     assert set(threads.start(lambda: disk).TVar("v")) == {1, 2, 4}
+
+
+def await_refusals(store: stm.Store, disk: Disk, count: int) -> None:
+    until = disk.refused + count
+    while disk.refused < until:
+        _native._durable_wait(store, (1 << 64) - 1, 0.001)
+
+
+def test_a_full_disk_is_one_on_which_the_log_has_no_room_or_is_too_long(
+    threads: Threads, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "_IDLE", 0.001)
+    monkeypatch.setattr(keeper, "_RETRY_FULL", 0.001)
+    store = threads.start(lambda: disk)
+    disk.crammed = True
+    for key in range(10):
+        put(store, key)
+        await_refusals(store, disk, 2)
+        assert state_name(store) == "running"
+    monkeypatch.setattr(keeper, "BACKLOG_BYTES", 1)
+    put(store, 10)
+    await_refusals(store, disk, 3)
+    for _ in range(5):
+        with pytest.raises(stm.DurabilityError, match="make room and run the block again"):
+            put(store, 99)
+        await_refusals(store, disk, 1)
+    disk.crammed = False
+    while state_name(store) != "running":
+        _native._durable_wait(store, (1 << 64) - 1, 0.001)
+    put(store, 11)
+    threads.stop()
+    assert set(threads.start(lambda: disk).TVar("v")) == set(range(12))
 
 
 def test_a_timeout_leaves_the_outcome_open(threads: Threads, disk: Disk) -> None:
