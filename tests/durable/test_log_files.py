@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -91,6 +92,31 @@ def test_a_torn_group_is_not_there_and_does_not_come_back(folder: str, lost: set
         whole.append((key_of(number), b"after"))
         log.append(*whole[-1], always)
     assert log_files.read(folder, b"") == whole
+    log.close()
+
+
+def test_what_is_found_is_made_durable_before_it_counts(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who wrote it may have died before its sync, or the sync may have failed."""
+    log = Log(folder, b"")
+    log.append(key_of(1), b"a" * 600, always)
+    log.close()
+    size, calls = Path(folder, FILES[0]).stat().st_size, list[object]()
+    pwrite, fdatasync = os.pwrite, os.fdatasync
+
+    def note_write(file: int, content: bytes, at: int) -> int:
+        calls.append((at, len(content)))
+        return pwrite(file, content, at)
+
+    def note_sync(file: int) -> None:
+        calls.append("sync")
+        fdatasync(file)
+
+    monkeypatch.setattr(os, "pwrite", note_write)
+    monkeypatch.setattr(os, "fdatasync", note_sync)
+    log = Log(folder, b"")
+    assert calls == [(0, 2 * SECTOR), (2 * SECTOR, size - 2 * SECTOR), "sync"]
     log.close()
 
 
