@@ -150,18 +150,21 @@ class _File:
     def __init__(self, folder: str, number: int) -> None:
         self._number = number
         self._file = _open(folder, number, os.O_RDWR)
-        content = os.pread(self._file, os.fstat(self._file).st_size, 0)
+        content = _content(folder, number)
         self._size = len(content)
         groups, self._end = decode(number, content)
+        self._found = groups[-1:]
         self.last = max((key for key, _ in groups), default=b"")
         self._torn = False
 
     def rewrite(self) -> None:
-        """Make sure that what was read is on the disk, with zeros behind it.
+        """Make sure that the last group is on the disk, with zeros behind it.
 
-        It may be in the cache alone, where a sync has failed or whoever wrote it died before.
+        It may be in the cache alone, where its sync has failed or whoever wrote it died before.
         """
-        _write(self._file, os.pread(self._file, self.used, 0), 0)
+        for key, group in self._found:
+            place = self._end + -(len(key) + len(group)) // _ROOM
+            _write(self._file, encode(self._number, place, key, group), place * SECTOR)
         self._clear(self.used)
 
     @property

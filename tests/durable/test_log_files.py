@@ -100,9 +100,11 @@ def test_what_is_found_is_made_durable_before_it_counts(
 ) -> None:
     """Who wrote it may have died before its sync, or the sync may have failed."""
     log = Log(folder, b"")
-    log.append(key_of(1), b"a" * 600, always)
+    log.append(key_of(1), b"synced", always)
+    log.append(key_of(2), b"a" * 600, always)
     log.close()
-    size, calls = Path(folder, FILES[0]).stat().st_size, list[object]()
+    before = Path(folder, FILES[0]).read_bytes()
+    size, calls = len(before), list[object]()
     pwrite, fdatasync = os.pwrite, os.fdatasync
 
     def note_write(file: int, content: bytes, at: int) -> int:
@@ -116,7 +118,8 @@ def test_what_is_found_is_made_durable_before_it_counts(
     monkeypatch.setattr(os, "pwrite", note_write)
     monkeypatch.setattr(os, "fdatasync", note_sync)
     log = Log(folder, b"")
-    assert calls == [(0, 2 * SECTOR), (2 * SECTOR, size - 2 * SECTOR), "sync"]
+    assert calls == [(SECTOR, 2 * SECTOR), (3 * SECTOR, size - 3 * SECTOR), "sync"]
+    assert Path(folder, FILES[0]).read_bytes() == before
     log.close()
 
 
