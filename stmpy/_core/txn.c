@@ -68,13 +68,15 @@ static bool lost(struct txn *txn, const struct txn_entry *entry, uint32_t site)
     return false;
 }
 
-/* An entry that read its key as absent, or writes it for the first time. */
-static bool still_absent(struct txn *txn, const struct txn_entry *entry, uint64_t snapshot)
+/* An entry that read its key as absent, or wrote it before anybody else did: its snapshot may
+ * have moved since to where the key is live, and that cell may be gone again once the snapshot
+ * was given up. */
+static bool unchanged_elsewhere(struct txn *txn, const struct txn_entry *entry, uint64_t snapshot)
 {
     struct key key = txn_entry_as_key(txn, entry);
     region_ref ref = index_find(txn->store, &key);
     if (ref == 0)
-        return true;
+        return !(entry->flags & ENTRY_LIVE) || lost(txn, entry, 0);
     region_ref head = load_acquire(&store_cell(txn->store, ref)->head); /* Pairs with link. */
     if (head == 0)
         return true;
@@ -94,7 +96,7 @@ static bool has_shared_cell(const struct txn *txn, const struct txn_entry *entry
 bool txn_entry_unchanged(struct txn *txn, const struct txn_entry *entry, uint64_t snapshot)
 {
     if (!has_shared_cell(txn, entry))
-        return still_absent(txn, entry, snapshot);
+        return unchanged_elsewhere(txn, entry, snapshot);
     const struct cell *cell = store_cell(txn->store, entry->cell);
     /* Pairs with bury in history.c. */
     if (load_acquire(&cell->flags) & CELL_DEAD && !PLANTED(DEAD_UNCHANGED)) {

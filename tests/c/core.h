@@ -204,6 +204,14 @@ static inline void set_alone(struct seat *seat, uint64_t number, uint64_t conten
     CHECK(status == STM_OK);
 }
 
+/* Gives the oldest snapshot up, and prunes what nobody else needs. */
+static inline void evict_oldest(struct seat *seat)
+{
+    CHECK(lock_patiently(seat->store, seat->slot) == STM_OK);
+    history_sweep_all(seat->store, seat->slot, true);
+    lock_release(seat->store);
+}
+
 /* Prunes all that can be pruned, and empties limbo as far as possible. */
 static inline void sweep_everything(struct seat *seat)
 {

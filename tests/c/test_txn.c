@@ -157,10 +157,7 @@ static void test_put_after_burial(void)
     set_alone(&b, 1, 11);
     CHECK(read_key(&a, 1) == 11); /* has moved the snapshot */
     set_alone(&b, 2, ABSENT);
-    CHECK(lock_patiently(store, b.slot) == STM_OK);
-    history_sweep_all(store, b.slot, true);
-    lock_release(store);
-    sweep_everything(&b);
+    evict_oldest(&b);
     CHECK(finish(&a) == STM_CONFLICT);
     set_alone(&a, 2, 5);
     begin(&b, 0);

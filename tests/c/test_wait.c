@@ -136,10 +136,51 @@ static void test_abandoned(void)
     store_release(store);
 }
 
+static void add(struct seat *seat, uint64_t number, int64_t n)
+{
+    struct key key = number_key(seat, &number);
+    struct txn_value value;
+    struct number more = {.integer = n};
+    bool added;
+    CHECK(txn_lookup(&seat->txn, &key, false, &value) == STM_OK);
+    txn_read_done(&seat->txn);
+    CHECK(txn_add(&seat->txn, value.entry, more, &added) == STM_OK && added);
+}
+
+static void add_alone(struct seat *seat, uint64_t number, int64_t n)
+{
+    begin(seat, 0);
+    add(seat, number, n);
+    CHECK(finish(seat) == STM_OK);
+}
+
+/* What was read as there, of a snapshot that was given up, and is gone with its cell: nobody
+ * would wake who waits for it to go. */
+static void test_gone_with_its_cell(void)
+{
+    store = new_test_store((uint64_t)4 << 20, (uint64_t)1 << 20);
+    struct seat seat = take_seat(store), other = take_seat(store);
+    region_ref waiter;
+    begin(&other, 0);
+    add(&other, 1, 5);
+    add_alone(&seat, 1, 10);
+    add_alone(&seat, 2, 20);
+    read_key(&other, 2); /* moves the snapshot */
+    read_key(&other, 1);
+    set_alone(&seat, 1, ABSENT);
+    evict_oldest(&seat);
+    CHECK(wait_watch(&other.txn, other.slot, NO_DEADLINE, &waiter) == STM_CONFLICT);
+    txn_end(&other.txn);
+    leave_seat(&other);
+    leave_seat(&seat);
+    store_release(store);
+}
+
 int main(void)
 {
     test_begin();
     test_abandoned();
+    test_gone_with_its_cell();
     test_threads();
     return 0;
 }
