@@ -294,7 +294,7 @@ static bool over_limit(const struct region *region)
 
 /* Every cell gets its turn between two evictions, so that no snapshot is given up while
  * there is history that nobody needs; and the dead go first. */
-static void keep_to_limit(struct store *store, uint64_t swept)
+static void keep_to_limit(struct store *store, struct slot *slot, uint64_t swept)
 {
     struct region *region = store->region;
     if (!over_limit(region)) {
@@ -307,7 +307,7 @@ static void keep_to_limit(struct store *store, uint64_t swept)
     }
     /* All cells were gathered before the first of them was counted. */
     bool turned = region->evict_after != 0;
-    if (!turned || slot_reap(store, true) > 0 || slots_evict_oldest(store))
+    if (!turned || slot_reap(store, slot, true) > 0 || slots_evict_oldest(store))
         region->evict_after = region->left_over.count + 1;
 }
 
@@ -325,13 +325,13 @@ void history_sweep_some(struct store *store, struct slot *slot)
     uint64_t swept = sweep(store, slot, over || now_and_then || left, cells);
     /* A process killed in a block pins what its snapshot shows and all of limbo. */
     if (now_and_then)
-        slot_reap(store, true);
-    keep_to_limit(store, swept);
+        slot_reap(store, slot, true);
+    keep_to_limit(store, slot, swept);
 }
 
 void history_sweep_all(struct store *store, struct slot *slot, bool evict)
 {
-    slot_reap(store, true);
+    slot_reap(store, slot, true);
     sweep(store, slot, true, UINT64_MAX);
     if (!evict || !slots_evict_oldest(store))
         return;

@@ -287,7 +287,7 @@ static enum stm_status claim(struct store *store, struct slot **out)
     if (status != STM_NO_SLOT)
         return status;
     /* Processes that were killed may still hold slots. */
-    if (slot_reap(store, false) > 0)
+    if (slot_reap(store, NULL, false) > 0)
         status = slot_claim(store, interpreter, out);
     return status;
 }

@@ -115,5 +115,5 @@ void recover_repair(struct store *store)
                              nothing waits again */
     put_release(&region->maintaining, 0); /* Pairs with recover_unfinished. */
     put_release(&region->linking, 0);     /* Pairs with recover_unfinished. */
-    slot_reap(store, true);
+    slot_reap(store, NULL, true);
 }

@@ -122,10 +122,10 @@ static bool unfinished(struct store *store, const struct slot *slot)
            load_acquire(&store->region->linking) == slot_number(store, slot) + 1;
 }
 
-uint32_t slot_reap(struct store *store, bool locked)
+uint32_t slot_reap(struct store *store, const struct slot *own, bool locked)
 {
     uint32_t reaped = 0, count = load_acquire(&store->region->slots_used);
-    uint64_t self = own_name();
+    uint64_t self = own != NULL ? load_relaxed(&own->owner) : own_name();
     for (uint32_t i = 0; i < count; i++) {
         struct slot *slot = &store_slots(store)[i];
         uint64_t owner = load_acquire(&slot->owner); /* Pairs with try_claim. */

@@ -28,10 +28,11 @@ void slot_discard_pending(struct store *store, struct slot *slot);
 /* True if the process that claimed the slot has ended. */
 bool slot_dead(const struct slot *slot);
 
-/* Gives back the slots of processes that have ended; returns how many.  Leaves that of a
- * dead lock owner alone until it is recovered (recover.h), and those of threads that were
- * waiting (wait.h) unless the caller has the commit lock. */
-uint32_t slot_reap(struct store *store, bool locked);
+/* Gives back the slots of processes that have ended; returns how many.  Leaves that of a dead
+ * lock owner alone until it is recovered (recover.h), and those of threads that were waiting
+ * (wait.h) unless the caller has the commit lock.  `own` is a slot that tells which process
+ * this is; if it is NULL the kernel is asked, which takes as long as a dozen commits. */
+uint32_t slot_reap(struct store *store, const struct slot *own, bool locked);
 
 /* Registers and returns the newest snapshot. */
 uint64_t slot_register(struct store *store, struct slot *slot);

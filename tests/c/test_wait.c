@@ -126,9 +126,9 @@ static void test_abandoned(void)
         CHECK(leave_waiter(&seat, owner, i % KEYS, &content, &waiter));
     }
     slot_abandon(owner);
-    CHECK(slot_reap(store, false) == 0); /* needs the lock for the waiters */
+    CHECK(slot_reap(store, NULL, false) == 0); /* needs the lock for the waiters */
     CHECK(lock_patiently(store, seat.slot) == STM_OK);
-    CHECK(slot_reap(store, true) == 1);
+    CHECK(slot_reap(store, NULL, true) == 1);
     lock_release(store);
     CHECK(load_relaxed(&store->region->waiting) == 0);
     set_alone(&seat, 0, 1);

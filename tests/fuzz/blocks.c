@@ -187,7 +187,7 @@ static void die(struct thread *thread)
         return;
     slot_abandon(thread->seat.slot);
     txn_free(&thread->seat.txn);
-    slot_reap(store, false);
+    slot_reap(store, NULL, false);
     *thread = (struct thread){.seat = {.store = store}};
     CHECK(slot_claim(store, 0, &thread->seat.slot) == STM_OK);
 }

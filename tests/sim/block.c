@@ -373,7 +373,7 @@ static bool run_other(struct frame *frame, struct op op)
         follow_await(frame->fibre, frame->seat);
         return true;
     case REAP:
-        slot_reap(frame->seat->store, false);
+        slot_reap(frame->seat->store, NULL, false);
         return true;
     case OBSERVE:
         do_observe(frame, op.key);
