@@ -14,15 +14,15 @@ TRIED = 16
 """Bit of `flags`: the look-up has extended the snapshot, and it has not moved."""
 
 LAYOUT = Layout(
-    "clock lock written[x y n] dead[x y] noted recent[x y n] count[8]",
+    "clock lock written[x y n] dead[x y] noted wanted blank recent[x y n] count[8]",
     "pc left snapshot birth seen[x y n] before at resume flags pending[x y n]",
     threads=3,
 )
-CLOCK, LOCK, WRITTEN, DEAD, NOTED, RECENT, COUNT = LAYOUT.shared
+CLOCK, LOCK, WRITTEN, DEAD, NOTED, WANTED, BLANK, RECENT, COUNT = LAYOUT.shared
 PC, LEFT, SNAPSHOT, BIRTH, SEEN, BEFORE, AT, RESUME, FLAGS, PENDING = LAYOUT.record
 
 CHOOSE, EXTEND, EXTEND_CHECK, OUTSIDE, OUTSIDE_CHECK, LOCKING, LOCKED = range(7)
-LINK, NOTE, PUBLISH, UNLOCK, FINISHED, MENU = range(7, 13)
+LINK, NOTE, PUBLISH, UNLOCK, FINISHED, OUTSIDE_WANT, MENU = range(7, 14)
 
 OPACITY = "opacity"
 SERIALISABLE = "strict serialisability"
@@ -46,6 +46,18 @@ def visible(s: bytes | bytearray, k: int, snapshot: int) -> int:
 def is_absent(s: bytes | bytearray, k: int, seen: int) -> bool:
     """Whether that version means that the key is not there."""
     return seen == ABSENT or (k != N and bool(s[DEAD + k] >> seen & 1))
+
+
+def targets_hold(s: bytearray, t: int, *, isolated: bool) -> bool:
+    """Whether each key written is as present or absent as it was; `isolated`: and as old."""
+    for k in (X, Y):
+        if s[t + PENDING + k]:
+            if isolated and newest(s[WRITTEN + k]) > s[t + SNAPSHOT]:
+                return False
+            now = visible(s, k, s[CLOCK])
+            if is_absent(s, k, now) != is_absent(s, k, s[t + SEEN + k]):
+                return False
+    return True
 
 
 def has_read(s: bytearray, t: int, k: int) -> bool:

@@ -38,6 +38,7 @@ from .commit_state import (
     NOTE,
     OUTSIDE,
     OUTSIDE_CHECK,
+    OUTSIDE_WANT,
     PENDING,
     SEEN,
     SNAPSHOT,
@@ -165,10 +166,14 @@ class Replay:
         return " or ".join(names) or "its end"
 
     def _silent(self, state: bytes, t: int, event: Event) -> Iterator[bytes]:
-        """What is not recorded: the check of an entry, and what makes a look-up extend."""
-        checks = {EXTEND_CHECK: "txn_extend.check", OUTSIDE_CHECK: "check_outside.check"}
-        if state[t] in checks:
-            yield self._take(state, t, checks[state[t]])
+        """What is not recorded: wishes and entries of a check, and what makes a look-up extend."""
+        silent = {
+            EXTEND_CHECK: "txn_extend.check",
+            OUTSIDE_WANT: "check_outside.want",
+            OUTSIDE_CHECK: "check_outside.check",
+        }
+        if state[t] in silent:
+            yield self._take(state, t, silent[state[t]])
         elif event.action == "txn_extend.register" and state[t] >= MENU:
             name, _ = self.model.program[state[t]][0]
             try:

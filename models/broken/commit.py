@@ -22,6 +22,7 @@ MUTANTS = (
     Mutant(CommitAbsent, "register_after_check", "txn_extend reads the clock last", OPACITY),
     Mutant(CommitExtend, "keep_unread_entries", "txn_extend keeps what was looked up", OPACITY),
     Mutant(CommitOutside, "count_after_check", "check_outside reads the count last", UPDATE),
+    Mutant(CommitOutside, "blank_ignored", "cells that are not written down are trusted", UPDATE),
     Mutant(CommitOutside, "note_before_link", "a cell is noted, then linked", UPDATE),
     Mutant(
         CommitAbsent, "absent_by_value", "an absent key is valid while its head is dead", OPACITY

@@ -24,7 +24,6 @@
 #include <string.h>
 
 #define CHECK_INSIDE SCALED(16u, 1u) /* read sets up to this size are checked under the lock alone */
-#define RECENT_LIMIT SCALED(256u, 3u)
 
 /* ---- validation ------------------------------------------------------------------------ */
 
@@ -62,7 +61,9 @@ static bool check_recent(struct txn *txn, uint64_t before)
     uint64_t now = load_relaxed(&region->recent_count);
     if (PLANTED(CHECK_OUTSIDE_ONLY))
         return true;
-    if (now - before > RECENT_LIMIT && !PLANTED(RECENT_UNBOUNDED))
+    bool far = now - before > RECENT_CELLS && !PLANTED(RECENT_UNBOUNDED);
+    bool blank = load_relaxed(&region->recent_blank) > before && !PLANTED(BLANK_IGNORED);
+    if (far || blank)
         return txn_reads_unchanged(txn);
     for (uint64_t i = before; i < now; i++) {
         region_ref cell = load_relaxed(&region->recent[i % RECENT_CELLS]);
@@ -76,14 +77,16 @@ static bool check_recent(struct txn *txn, uint64_t before)
 /* The first check of a large read set, outside the lock. */
 static bool check_outside(struct txn *txn, uint64_t *before)
 {
+    struct region *region = txn->store->region;
     /* Pairs with note_recent: what it counts is linked, so this check sees it. */
-    *before = load_acquire(&txn->store->region->recent_count);
+    *before = load_acquire(&region->recent_count);
     TRACE(txn->slot, "check_outside.count", 0, *before);
+    put_relaxed(&region->recent_wanted, *before + RECENT_CELLS); /* To note_recent, a hint. */
     slot_read_begin(txn->store, txn->slot);
     bool unchanged = txn_reads_unchanged(txn);
     slot_read_end(txn->slot);
     if (PLANTED(LATE_COUNT))
-        *before = load_acquire(&txn->store->region->recent_count);
+        *before = load_acquire(&region->recent_count);
     TRACE(txn->slot, "check_outside.check", 0, unchanged);
     return unchanged;
 }
@@ -201,10 +204,16 @@ static void link_version(struct txn *txn, struct pending pending, uint64_t ts)
     TRACE(txn->slot, "link_version", txn_cell_order(cell), ts);
 }
 
+/* Counts the cell; and writes it down if a check outside has asked for it lately, as that
+ * costs a cache line more which changes hands between those who commit.  A check that finds
+ * something left blank looks at all that it has read, so it may ask too late. */
 static void note_recent(struct region *region, region_ref cell)
 {
     uint64_t count = load_relaxed(&region->recent_count);
-    put_relaxed(&region->recent[count % RECENT_CELLS], cell);
+    if (count < load_relaxed(&region->recent_wanted))
+        put_relaxed(&region->recent[count % RECENT_CELLS], cell);
+    else
+        put_relaxed(&region->recent_blank, count + 1);
     put_release(&region->recent_count, count + 1); /* Pairs with check_outside. */
 }
 

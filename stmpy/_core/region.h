@@ -17,7 +17,7 @@
 typedef uint32_t region_ref; /* offset / 16; 0 is no block */
 
 #define REGION_MAGIC 0x3159504d54533130u
-#define REGION_LAYOUT 4u
+#define REGION_LAYOUT 5u
 #define REGION_SLOTS 4096u
 #define REGION_LINE 64 /* bytes of a cache line: what different threads write stays apart */
 
@@ -338,7 +338,7 @@ struct index {
     shared_u32 segments[INDEX_SEGMENTS]; /* arrays of struct sentinel; Immutable after publish */
 };
 
-#define RECENT_CELLS SCALED(1024u, 4u)
+#define RECENT_CELLS SCALED(256u, 3u)
 
 struct region {
     uint64_t magic;          /* Immutable after publish */
@@ -361,6 +361,8 @@ struct region {
     shared_u32 maintaining;   /* lists are being edited: rebuild them if the owner died */
     uint32_t spare;
     shared_u64 waiting;       /* nodes linked in all buckets, at most; Protected by the lock */
+    shared_u64 recent_wanted; /* a hint: how far `recent` is to be filled, see note_recent */
+    shared_u64 recent_blank;  /* behind the last cell that is not in it; Protected by the lock */
 
     alignas(REGION_LINE) shared_u64 epoch; /* counts grace periods; starts at 1 */
     shared_u32 slots_used;   /* slots at and above were never claimed */
@@ -383,5 +385,8 @@ struct region {
     struct arena arena;
     struct site_name sites[REGION_SITES]; /* by hash, open addressing; none at 0 */
 };
+
+_Static_assert(offsetof(struct region, epoch) == offsetof(struct region, clock) + REGION_LINE,
+               "a commit writes one line that others write too");
 
 #endif

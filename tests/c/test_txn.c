@@ -292,7 +292,28 @@ static void test_large_sets(void)
     CHECK(finish(&a) == STM_CONFLICT);
 }
 
-/* One value of the limit is too much for 64 MiB in all; the transaction goes on. */
+/* Which cells were committed is written down from the first check outside the lock on. */
+static void test_recent_is_asked_for(void)
+{
+    enum { MANY = 20, OTHER = 100 };
+    struct region *region = store->region;
+    set_alone(&b, OTHER, 1);
+    CHECK(load_relaxed(&region->recent_blank) == load_relaxed(&region->recent_count));
+    begin(&a, 0);
+    for (uint64_t i = 0; i < MANY; i++)
+        CHECK(read_key(&a, i) == ABSENT);
+    CHECK(put(&a, OTHER, 2) == STM_OK);
+    set_alone(&b, OTHER, 3);
+    uint64_t count = load_relaxed(&region->recent_count);
+    CHECK(finish(&a) == STM_OK);
+    set_alone(&b, OTHER, 4);
+    CHECK(load_relaxed(&region->recent_blank) == count);
+    CHECK(load_relaxed(&region->recent_count) == count + 2);
+    for (uint64_t i = 0; i < RECENT_CELLS; i++)
+        set_alone(&b, OTHER, i);
+    CHECK(load_relaxed(&region->recent_blank) == load_relaxed(&region->recent_count));
+}
+
 /* Blocks of many sizes in turn: what a table was left with would turn up in the next one. */
 static void test_tables_are_cleared(void)
 {
@@ -311,6 +332,7 @@ static void test_tables_are_cleared(void)
     }
 }
 
+/* One value of the limit is too much for 64 MiB in all; the transaction goes on. */
 static void test_limit(void)
 {
     size_t bytes = (size_t)16 << 20;
@@ -358,7 +380,8 @@ int main(void)
     static void (*const tests[])(void) = {
         test_own_writes, test_conflicts, test_same_value,   test_extension,  test_snapshot_isolation,
         test_serial,     test_walk,      test_commit_again, test_large_sets,
-        test_delete_after_delete, test_put_after_burial, test_tables_are_cleared,
+        test_delete_after_delete, test_put_after_burial, test_recent_is_asked_for,
+        test_tables_are_cleared,
     };
     test_begin();
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {

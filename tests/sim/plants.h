@@ -59,6 +59,7 @@
     X(LOG_UNSETTLED, "the log holds the number in place of the sum")                         \
     X(LATE_COUNT, "what was committed is counted after the check outside the lock")          \
     X(NOTE_BEFORE_LINK, "a cell counts as committed before it is linked")                    \
+    X(BLANK_IGNORED, "newest cells that nobody has written down are trusted")                 \
     X(RECENT_UNBOUNDED, "the newest cells are trusted although they have gone round")        \
     X(SNAPSHOT_UNCHECKED, "a write under snapshot isolation ignores what came since")        \
     X(LIVENESS_UNCHECKED, "nor whether the key has come or gone, which is counted anew")     \
