@@ -17,7 +17,8 @@
 #include "recover.h"
 
 #define LOCK_WAITERS 1u
-#define SPINS SCALED(100, 2)
+#define SPINS SCALED(25, 2)
+#define PAUSES SCALED(4, 1) /* between two looks: each takes the line from who commits */
 #define OWNER_CHECK_NS 20000000u /* how long a sleeper trusts that the owner is alive */
 #define HELP_NS 100000000u       /* how long a sleeper stands by for the lock of a dead owner */
 
@@ -44,7 +45,7 @@ static bool take(struct store *store, uint32_t mine)
     if (PLANTED(TAKE_UNCOMPARED))
         return load_relaxed(word) == 0 && (put_release(word, mine), true);
     /* Pairs with lock_release: what the last owner wrote is seen. */
-    return load_relaxed(word) == 0 && cas_acq_rel(word, &expected, mine);
+    return cas_acq_rel(word, &expected, mine);
 }
 
 static bool must_let_pass(const struct store *store, const struct slot *slot)
@@ -57,11 +58,14 @@ enum stm_status lock_try(struct store *store, struct slot *slot)
 {
     uint32_t mine = lock_name(store, slot);
     for (int spin = 0; spin < SPINS; spin++) {
-        if (!must_let_pass(store, slot) && take(store, mine)) {
+        /* The first time without a look: that would fetch the line for reading only. */
+        bool free = spin == 0 || load_relaxed(&store->region->lock) == 0;
+        if (free && !must_let_pass(store, slot) && take(store, mine)) {
             recover_unfinished(store);
             return STM_OK;
         }
-        platform_pause();
+        for (int pause = 0; pause < PAUSES; pause++)
+            platform_pause();
     }
     return STM_BUSY;
 }
