@@ -16,9 +16,30 @@
 
 /* ---- making ----------------------------------------------------------------------------------- */
 
+/* A thread begins and drops one block after the other: the room of the last is that of the
+ * next. */
+static struct atomic *allocate(struct module_state *state)
+{
+    struct thread_context *context = thread_last(state);
+    struct atomic *spare = context == NULL ? NULL : context->spare;
+    if (spare == NULL)
+        return PyObject_New(struct atomic, state->atomic_type);
+    context->spare = NULL;
+    return (struct atomic *)PyObject_Init((PyObject *)spare, state->atomic_type);
+}
+
+static void release(struct atomic *self)
+{
+    struct thread_context *context = thread_last(self->state);
+    if (context != NULL && context->spare == NULL)
+        context->spare = self;
+    else
+        PyObject_Free(self);
+}
+
 static struct atomic *make(struct module_state *state, PyObject *store)
 {
-    struct atomic *self = PyObject_New(struct atomic, state->atomic_type);
+    struct atomic *self = allocate(state);
     if (self == NULL)
         return NULL;
     size_t header = offsetof(struct atomic, state);
@@ -232,7 +253,7 @@ static void atomic_dealloc(struct atomic *self)
     Py_XDECREF(self->store);
     Py_XDECREF(self->label);
     Py_XDECREF(self->reason);
-    PyObject_Free(self);
+    release(self);
     Py_DECREF(type);
 }
 

@@ -110,8 +110,7 @@ static PyObject *call_block(struct module_state *state, struct atomic *options,
         if (atomic_options(options, &block) < 0)
             return NULL;
     } else {
-        PyObject *store = store_object != NULL ? store_object : store_default(state);
-        block.store = store == NULL ? NULL : store_of(state, store);
+        block.store = store_chosen(state, store_object);
         if (block.store == NULL)
             return NULL;
     }

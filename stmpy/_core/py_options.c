@@ -45,10 +45,7 @@ int atomic_take_arguments(struct raw_options *raw, PyObject *const *args, Py_ssi
 
 int atomic_options(struct atomic *self, struct block_options *out)
 {
-    PyObject *store = self->store != NULL ? self->store : store_default(self->state);
-    if (store == NULL)
-        return -1;
-    out->store = store_of(self->state, store);
+    out->store = store_chosen(self->state, self->store);
     out->txn_flags = self->txn_flags;
     out->timeout_ns = self->timeout_ns;
     out->max_attempts = self->max_attempts;

@@ -79,10 +79,11 @@ PyObject *call_refuse_child(struct module_state *state, PyObject *result);
 PyObject *call_in_block(struct module_state *state, PyObject *module, const char *name,
                         PyObject *const *args, Py_ssize_t count);
 
-/* The default store of the process, made when it is first asked for.  Borrowed. */
-PyObject *store_default(struct module_state *state);
-
-/* The struct behind a Store, or NULL with StoreClosed or TypeError. */
+/* The struct behind a Store, or NULL with TypeError. */
 struct store *store_of(struct module_state *state, PyObject *object);
+
+/* The struct behind what store_of has taken for a Store, or for NULL that of the process's
+ * default store.  NULL with an exception. */
+struct store *store_chosen(struct module_state *state, PyObject *chosen);
 
 #endif

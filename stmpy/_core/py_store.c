@@ -18,15 +18,24 @@ struct store *store_of(struct module_state *state, PyObject *object)
     return ((struct store_object *)object)->store;
 }
 
-PyObject *store_default(struct module_state *state)
+/* The default store of the process, made when it is first asked for.  Borrowed. */
+static PyObject *default_store(struct module_state *state)
 {
     if (state->default_store == NULL) {
         PyObject *module = PyImport_ImportModule("stmpy._store");
-        state->default_store =
-            module == NULL ? NULL : PyObject_CallMethod(module, "default_store", NULL);
+        PyObject *made = module == NULL ? NULL : PyObject_CallMethod(module, "default_store", NULL);
         Py_XDECREF(module);
+        if (made != NULL && store_of(state, made) == NULL)
+            Py_CLEAR(made);
+        state->default_store = made;
     }
     return state->default_store;
+}
+
+struct store *store_chosen(struct module_state *state, PyObject *chosen)
+{
+    PyObject *object = chosen != NULL ? chosen : default_store(state);
+    return object == NULL ? NULL : ((struct store_object *)object)->store;
 }
 
 static int raise_open(struct module_state *state, enum stm_status status, uint64_t max_bytes)

@@ -113,6 +113,7 @@ static void free_context(struct thread_context *context)
     Py_CLEAR(context->block.on_commit);
     Py_CLEAR(context->block.on_abort);
     txn_free(&context->txn);
+    PyObject_Free(context->spare);
     PyMem_RawFree(context->attachments);
     PyMem_RawFree(context);
 }

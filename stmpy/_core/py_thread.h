@@ -112,6 +112,7 @@ struct thread_context {
     struct level levels[BLOCK_LEVELS];
     struct cached *cache;         /* Owned: CACHE_ENTRIES, or NULL until needed */
     struct known_key *keys;       /* Owned: KNOWN_KEYS, or NULL until needed */
+    struct atomic *spare;         /* Owned: room for an object of the next block, or NULL */
 };
 
 /* glibc keeps room beside the threads for a few variables of libraries that are loaded
@@ -131,6 +132,13 @@ extern THREAD_FAST _Thread_local struct thread_known thread_known;
 /* The slow half of thread_here. */
 struct thread_context *thread_find(struct module_state *state);
 
+/* The calling thread's context in the interpreter of this module, if it was the last one that
+ * the thread has used; else NULL. */
+static inline struct thread_context *thread_last(const struct module_state *state)
+{
+    return thread_known.serial == state->serial ? thread_known.context : NULL;
+}
+
 /* The calling thread's context in the interpreter of this module; NULL with an
  * exception. */
 static inline struct thread_context *thread_here(struct module_state *state)
@@ -148,7 +156,7 @@ uint32_t thread_forks(void);
  * that was made since. */
 static inline bool thread_still(const struct thread_context *context)
 {
-    return thread_known.context == context && thread_known.serial == context->state->serial;
+    return thread_last(context->state) == context;
 }
 
 /* Runs signal handlers while the thread waits in the middle of a block or a commit.  They get
