@@ -45,7 +45,9 @@ class Park(Model):
     bounds = "3 threads, 2 keys, 2 transactions each, a close, deadlines at any moment"
     layout = LAYOUT
     strong = frozenset(("lock_acquire", "wait_sleep.heartbeat"))
-    unfair = frozenset(("die", "wait_sleep.deadline", "wait_sleep.interrupted", "store_close"))
+    unfair = frozenset(
+        ("die", "wait_sleep.deadline", "wait_sleep.interrupted", "store_close", "lock_help.leave")
+    )
     menu: ClassVar[Sequence[tuple[str, int]]] = (
         ("await", X),
         ("await", X | Y),
@@ -72,10 +74,11 @@ class Park(Model):
         program[LOOK] = [action(self.wait_sleep__look)]
         program[LOOK_CLOSED] = [action(self.wait_sleep__closed)]
         program[WAIT] = [action(self.platform_futex_wait)]
+        program[WAIT].append(action(self.wait_sleep__deadline))
         program[SLEEP] = [action(self.wait_sleep__deadline), action(self.wait_sleep__interrupted)]
         if self.deaths and mutate != "no_heartbeat":
             program[SLEEP].append(action(self.wait_sleep__heartbeat))
-        program[HELP].append(action(self.lock_help__free))
+        program[HELP] += [action(self.lock_help__free), action(self.lock_help__leave)]
         program[HELPED] = [action(self.lock_help__release)]
         program[FORGET] = [action(self.wait_unregister)]
         program[LINKS] = [action(self.publish__linking)]
@@ -210,6 +213,10 @@ class Park(Model):
         s[t] = LOOK
         return None
 
+    def lock_help__leave(self, s: bytearray, t: int) -> None:
+        """The lock was not to be had in time."""
+        s[t] = LOOK
+
     def lock_help__release(self, s: bytearray, t: int) -> None:
         s[LOCK] = FREE
         s[t] = LOOK
@@ -232,10 +239,14 @@ class Park(Model):
     def wait_collect(self, s: bytearray, t: int) -> None:
         """All nodes of the key in one action: a sleeper looks at its own word alone."""
         for sleeper in LAYOUT.bases:
-            if s[sleeper + NODES] & s[t + KEYS] and not s[sleeper + WAKE]:
-                s[sleeper + WAKE] = self.mutate != "no_mark"
-                s[sleeper + OWED] |= 1 << LAYOUT.bases.index(t)
+            if s[sleeper + NODES] & s[t + KEYS]:
+                self.mark(s, t, sleeper)
         s[t] = {"mark_last": UNLOCK, "mark_unlocked": WAKE_LIST}.get(self.mutate, PUBLISH)
+
+    def mark(self, s: bytearray, t: int, sleeper: int) -> None:
+        if not s[sleeper + WAKE]:
+            s[sleeper + WAKE] = self.mutate != "no_mark"
+            s[sleeper + OWED] |= 1 << LAYOUT.bases.index(t)
 
     def publish(self, s: bytearray, t: int) -> None:
         """The clock moves: from here on the commit counts."""

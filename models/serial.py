@@ -23,6 +23,7 @@ from .serial_state import (
     CHOOSE,
     DEAD,
     DEATHS,
+    EVERYONE,
     FOR_OWNER,
     FUTEX,
     GIVE_UP,
@@ -50,9 +51,11 @@ from .serial_state import (
     SEEN,
     SERIAL,
     SERIALLY,
+    SET_BIT,
     SLEEP,
     SLEPT,
     SLOTS,
+    SOMEONE,
     STALE,
     SYMMETRY,
     TAKE,
@@ -94,11 +97,14 @@ class Serial(Model):
         program[TO_PASS] = [action(self.wait_to_pass)]
         program[TAKE] = [action(self.take)]
         program[FOR_OWNER] = [action(self.wait_for_owner)]
+        program[SET_BIT] = [action(self.wait_for_owner__set)]
         program[FUTEX] = [action(self.platform_futex_wait)]
         for place in (ON_LOCK, ON_URGENT):
             program[place] = [action(self.acquire__interrupted), action(self.acquire__deadline)]
             if self.deaths:
                 program[place].append(action(self.acquire__nap))
+        for place in (TO_PASS, FOR_OWNER):
+            program[place].append(action(self.acquire__deadline))
         program[GIVE_UP] = self.wakes(self.give_up)
         program[LEAVE] = program[TIME_OUT] = [action(self.lock_withdraw)]
         program[GOT] = [action(self.lock_withdraw)]
@@ -106,10 +112,13 @@ class Serial(Model):
         program[BODY] = [action(self.txn_body)]
         program[LOCKED] = [action(self.commit_locked)]
         program[UNLOCK] = [action(self.lock_release)]
-        program[UNLOCK_WAKE] = self.wakes(self.lock_release__wake)
+        for place in (UNLOCK_WAKE, PARK_WAKE):
+            program[place] = [
+                action(self.lock_release__look),
+                *self.wakes(self.lock_release__wake),
+            ]
         program[REGISTER] = [action(self.wait_register)]
         program[PARK] = [action(self.lock_release)]
-        program[PARK_WAKE] = self.wakes(self.lock_release__wake)
         program[SLEEP] = [action(self.wait_sleep)]
         self.program = program
         if self.deaths:
@@ -226,8 +235,14 @@ class Serial(Model):
         if not s[LOCK]:
             self.woken(s, t)
             return
-        if self.mutate != "no_waiters_bit":
-            s[LOCK] |= WAITERS
+        s[t + SEEN] = s[LOCK]
+        s[t] = FUTEX if s[LOCK] & WAITERS or self.mutate == "no_waiters_bit" else SET_BIT
+
+    def wait_for_owner__set(self, s: bytearray, t: int) -> None:
+        if s[LOCK] != s[t + SEEN]:
+            self.woken(s, t)
+            return
+        s[LOCK] |= WAITERS
         s[t + SEEN] = s[LOCK]
         s[t] = FUTEX
 
@@ -252,8 +267,9 @@ class Serial(Model):
         if not s[GIVE_UPS]:
             return False
         s[GIVE_UPS] -= s[GIVE_UPS] != NONE
+        slept = s[t] in (ON_LOCK, ON_URGENT) or s[t + SLEPT]
         s[t + SEEN] = after
-        s[t] = after if self.mutate == "keep_wake_up" else GIVE_UP
+        s[t] = GIVE_UP if slept and self.mutate != "keep_wake_up" else after
         return None
 
     def give_up(self, s: bytearray, t: int, who: int = 0) -> bool | None:
@@ -305,9 +321,17 @@ class Serial(Model):
         if not waiters:
             self.released(s, t)
 
-    def lock_release__wake(self, s: bytearray, t: int, who: int = 0) -> bool | None:
+    def lock_release__look(self, s: bytearray, t: int) -> bool | None:
         """All, if the first might have to let an urgent one pass that sleeps behind it."""
-        if s[URGENT] and self.mutate != "wake_one":
+        if s[t + SEEN]:
+            return False
+        s[t + SEEN] = EVERYONE if s[URGENT] and self.mutate != "wake_one" else SOMEONE
+        return None
+
+    def lock_release__wake(self, s: bytearray, t: int, who: int = 0) -> bool | None:
+        if not s[t + SEEN]:
+            return False
+        if s[t + SEEN] == EVERYONE:
             if SLOTS[who] != t:
                 return False
             for slot in SLOTS:
@@ -319,6 +343,7 @@ class Serial(Model):
         return None
 
     def released(self, s: bytearray, t: int) -> None:
+        s[t + SEEN] = 0
         if s[t] == PARK_WAKE:
             s[t] = REGISTER if self.mutate == "register_late" else SLEEP
         elif s[t + WAKE] == 2:

@@ -12,11 +12,15 @@ SLOTS = LAYOUT.bases
 WAITERS = 1
 """Bit of the lock word; the rest is twice the number of the owner's slot, counted from 1."""
 ORDINARY, SERIALLY, AWAIT = range(3)
+SOMEONE, EVERYONE = 1, 2
+"""Who is woken, of those who sleep on the lock."""
 
-CHOOSE, RUN, ANNOUNCE, PASS, TO_PASS, TAKE, FOR_OWNER, FUTEX, ON_LOCK, ON_URGENT = range(10)
-GIVE_UP, LEAVE, TIME_OUT, GOT, GOT_WAKE, BODY, LOCKED, UNLOCK, UNLOCK_WAKE = range(10, 19)
-REGISTER, PARK, PARK_WAKE, SLEEP, UNREGISTER, OVER, DEAD = range(19, 26)
+CHOOSE, RUN, ANNOUNCE, PASS, TO_PASS, TAKE, FOR_OWNER, SET_BIT, FUTEX, ON_LOCK = range(10)
+ON_URGENT, GIVE_UP, LEAVE, TIME_OUT, GOT, GOT_WAKE, BODY, LOCKED, UNLOCK = range(10, 19)
+UNLOCK_WAKE, REGISTER, PARK, PARK_WAKE, SLEEP, OVER, DEAD = range(19, 26)
 ACQUIRES = frozenset(range(ANNOUNCE, GOT)) - {TIME_OUT}
+SAW = frozenset((SET_BIT, FUTEX))
+"""Where `seen` is what the thread saw in the lock word."""
 OWNS = frozenset((GOT, GOT_WAKE, BODY, LOCKED, UNLOCK, PARK))
 
 ARRIVES = "who waits for the lock gets it, or gives up"
@@ -38,14 +42,14 @@ def owns(s: bytes, t: int) -> bool:
 
 def described(s: bytes, t: int, index: int) -> tuple[bool, bool, bytes]:
     """A thread without the names of others: the lock word, where it has seen it, is one."""
-    seen = b"" if s[t] == FUTEX else s[t + SEEN : t + SEEN + 1]
+    seen = b"" if s[t] in SAW else s[t + SEEN : t + SEEN + 1]
     rest = s[t : t + SEEN] + s[t + STALE : t + LAYOUT.width]
     return s[LOCK] >> 1 == index + 1, s[URGENT] == index + 1, rest + seen
 
 
 def rename(s: bytearray, new: Sequence[int]) -> None:
     """Names owners anew in all words that name one."""
-    for word in (LOCK, *(t + SEEN for t in SLOTS if s[t] == FUTEX)):
+    for word in (LOCK, *(t + SEEN for t in SLOTS if s[t] in SAW)):
         if owner := s[word] >> 1:
             s[word] = (new[owner - 1] + 1) << 1 | s[word] & WAITERS
     if s[URGENT]:

@@ -269,6 +269,7 @@ static void publish(struct txn *txn, struct wake_list *wakes)
     log_settle(store, slot);
     if (!PLANTED(MARK_AFTER_CLOCK))
         mark_waiters(store, pending, count, wakes);
+    TRACE(slot, "wait_collect", 0, wakes->count);
     if (PLANTED(CLEAR_BEFORE_CLOCK))
         put_release(&region->linking, 0);
     if (PLANTED(LOG_BEFORE_CLOCK))
@@ -335,7 +336,6 @@ static enum stm_status commit_locked(struct txn *txn, bool checked, uint64_t bef
     txn->snapshot = NO_SNAPSHOT;
     history_sweep_some(store, txn->slot);
     bool grow = index_crowded(store);
-    TRACE(txn->slot, "lock_release", 0, 0);
     lock_release(store);
     txn->flags &= ~(uint32_t)TXN_SERIAL;
     wait_wake(store, &wakes);
@@ -392,7 +392,6 @@ enum stm_status txn_commit(struct txn *txn, bool may_sleep, uint64_t deadline_ns
     status = lock_to_commit(txn, may_sleep, deadline_ns);
     if (status != STM_OK)
         return status;
-    TRACE(txn->slot, "lock_acquire", 0, 0);
     if (log_followed(store) && load_relaxed(&txn->slot->log_first) == 0 &&
         !PLANTED(FOLLOW_UNSEEN)) {
         /* Somebody has begun to follow since: again, with a record. */

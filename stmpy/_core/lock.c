@@ -15,6 +15,7 @@
 #include "lock.h"
 
 #include "recover.h"
+#include "trace.h"
 
 #define LOCK_WAITERS 1u
 #define SPINS SCALED(25, 2)
@@ -45,7 +46,9 @@ static bool take(struct store *store, uint32_t mine)
     if (PLANTED(TAKE_UNCOMPARED))
         return load_relaxed(word) == 0 && (put_release(word, mine), true);
     /* Pairs with lock_release: what the last owner wrote is seen. */
-    return cas_acq_rel(word, &expected, mine);
+    bool taken = cas_acq_rel(word, &expected, mine);
+    TRACE(NULL, "take", 0, taken);
+    return taken;
 }
 
 static bool must_let_pass(const struct store *store, const struct slot *slot)
@@ -87,9 +90,13 @@ void lock_withdraw(struct store *store, struct slot *slot)
     shared_u32 *urgent = &store->region->urgent;
     uint32_t mine = slot_number(store, slot) + 1;
     /* Pairs with must_let_pass. */
-    if (load_relaxed(urgent) == mine && cas_acq_rel(urgent, &mine, 0) &&
-        !PLANTED(WITHDRAW_SILENT))
-        platform_futex_wake(urgent, INT32_MAX);
+    if (load_relaxed(urgent) != mine || !cas_acq_rel(urgent, &mine, 0))
+        return;
+    TRACE(slot, "lock_withdraw", 0, 0);
+    if (PLANTED(WITHDRAW_SILENT))
+        return;
+    platform_futex_wake(urgent, INT32_MAX);
+    TRACE(slot, "lock_withdraw.wake", 0, 0);
 }
 
 /* An urgent slot whose process has ended must not hold up the others. */
@@ -119,11 +126,14 @@ static enum platform_wait wait_for_owner(struct store *store, uint64_t ns)
 {
     shared_u32 *word = &store->region->lock;
     uint32_t seen = load_relaxed(word);
+    TRACE(NULL, "wait_for_owner", 0, (seen != 0) + (seen & LOCK_WAITERS));
     if (seen == 0)
         return PLATFORM_WOKEN;
     if (!(seen & LOCK_WAITERS) && !PLANTED(NO_WAITERS_BIT)) {
         /* Pairs with the exchange in lock_release, which then wakes us. */
-        if (!cas_acq_rel(word, &seen, seen | LOCK_WAITERS))
+        bool set = cas_acq_rel(word, &seen, seen | LOCK_WAITERS);
+        TRACE(NULL, "wait_for_owner.set", 0, set);
+        if (!set)
             return PLATFORM_WOKEN;
         seen |= LOCK_WAITERS;
     }
@@ -135,8 +145,9 @@ static enum platform_wait wait_for_owner(struct store *store, uint64_t ns)
 static void announce(struct store *store, struct slot *slot)
 {
     uint32_t expected = 0;
-    if (load_relaxed(&store->region->urgent) == 0)
-        cas_acq_rel(&store->region->urgent, &expected, slot_number(store, slot) + 1);
+    bool first = load_relaxed(&store->region->urgent) == 0 &&
+                 cas_acq_rel(&store->region->urgent, &expected, slot_number(store, slot) + 1);
+    TRACE(slot, "announce", 0, first);
 }
 
 /* Who leaves without the lock has perhaps used up the wake-up that another sleeper needs. */
@@ -144,6 +155,7 @@ static enum stm_status give_up(struct store *store, bool slept, enum stm_status 
 {
     if (slept)
         platform_futex_wake(&store->region->lock, 1);
+    TRACE(NULL, "give_up", 0, status == STM_TIMED_OUT);
     return status;
 }
 
@@ -156,6 +168,7 @@ static enum stm_status wait_to_acquire(struct store *store, struct slot *slot,
         if (urgently)
             announce(store, slot);
         bool passing = must_let_pass(store, slot);
+        TRACE(slot, "must_let_pass", 0, passing);
         if (!passing && take(store, mine))
             return STM_OK;
         uint64_t now = platform_now_ns();
@@ -163,6 +176,7 @@ static enum stm_status wait_to_acquire(struct store *store, struct slot *slot,
             return give_up(store, slept, STM_TIMED_OUT);
         enum platform_wait woken = passing ? wait_to_pass(store, slot, nap(now, deadline_ns))
                                            : wait_for_owner(store, nap(now, deadline_ns));
+        TRACE(slot, "acquire.woken", 0, woken);
         /* Others may sleep as we did, so from now on we own the lock with the bit set. */
         mine |= PLANTED(BIT_FORGOTTEN) ? 0 : LOCK_WAITERS;
         slept = true;
@@ -193,6 +207,8 @@ enum stm_status lock_acquire(struct store *store, struct slot *slot, uint64_t de
     enum stm_status status = acquire(store, slot, deadline_ns, false);
     if (status == STM_OK && !PLANTED(NO_RECOVERY))
         recover_unfinished(store);
+    if (status == STM_OK)
+        TRACE(slot, "lock_acquire", 0, 0);
     return status;
 }
 
@@ -209,16 +225,22 @@ void lock_release(struct store *store)
 {
     shared_u32 *word = &store->region->lock;
     /* Pairs with the compare-and-swaps that take the lock. */
-    if (!(exchange_acq_rel(word, 0) & LOCK_WAITERS))
+    bool waiters = (exchange_acq_rel(word, 0) & LOCK_WAITERS) != 0;
+    TRACE(NULL, "lock_release", 0, waiters);
+    if (!waiters)
         return;
     /* The first sleeper might have to let an urgent one pass that sleeps behind it. */
     bool urgent = load_relaxed(&store->region->urgent) != 0 && !PLANTED(WAKE_ONE);
+    TRACE(NULL, "lock_release.look", 0, urgent);
     platform_futex_wake(word, urgent ? INT32_MAX : 1);
+    TRACE(NULL, "lock_release.wake", 0, 0);
 }
 
 void lock_help(struct store *store, struct slot *slot)
 {
-    if (load_relaxed(&store->region->lock) != 0 &&
-        lock_acquire(store, slot, platform_now_ns() + HELP_NS) == STM_OK)
+    bool owned = load_relaxed(&store->region->lock) != 0;
+    if (owned && lock_acquire(store, slot, platform_now_ns() + HELP_NS) == STM_OK)
         lock_release(store);
+    else
+        TRACE(slot, owned ? "lock_help.leave" : "lock_help.free", 0, 0);
 }

@@ -9,6 +9,7 @@
 #include "arena.h"
 #include "index.h"
 #include "log.h"
+#include "trace.h"
 #include "wait.h"
 
 #include <errno.h>
@@ -269,6 +270,7 @@ void store_release(struct store *store)
 void store_close(struct store *store)
 {
     put_release(&store->region->closed, 1); /* Pairs with the binding's check at begin. */
+    TRACE(NULL, "store_close", 0, 0);
     wait_wake_all(store);
     log_rouse_all(store);
 }

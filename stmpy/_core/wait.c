@@ -13,6 +13,7 @@
 
 #include "lock.h"
 #include "stats.h"
+#include "trace.h"
 
 #define HEARTBEAT_NS 1000000000u /* how often a sleeper looks whether its waker has died */
 
@@ -117,9 +118,11 @@ enum stm_status wait_watch(struct txn *txn, struct slot *owner, uint64_t deadlin
         status = lock_acquire(store, txn->slot, deadline_ns);
     if (status == STM_OK) {
         bool unchanged = PLANTED(PARK_UNCHECKED) || txn_reads_unchanged(txn);
+        TRACE(txn->slot, "wait_watch.check", 0, unchanged);
         if (unchanged) {
             if (owner == txn->slot)
                 put_relaxed(&owner->wake, 0);
+            TRACE(txn->slot, "wait_watch.reset", 0, 0);
             publish(store, owner, ref);
         }
         if (!serial)
@@ -145,19 +148,31 @@ enum stm_status wait_register(struct txn *txn, uint64_t deadline_ns)
     return status;
 }
 
+static bool was_woken(struct slot *slot)
+{
+    bool woken = load_acquire(&slot->wake) != 0; /* Pairs with mark. */
+    TRACE(slot, "wait_sleep.look", 0, woken);
+    return woken;
+}
+
 enum stm_status wait_sleep(struct store *store, struct slot *slot, uint64_t deadline_ns)
 {
-    while (load_acquire(&slot->wake) == 0) { /* Pairs with wait_collect. */
-        if (load_acquire(&store->region->closed)) /* Pairs with store_close. */
+    while (!was_woken(slot)) {
+        bool closed = load_acquire(&store->region->closed) != 0; /* Pairs with store_close. */
+        TRACE(slot, "wait_sleep.closed", 0, closed);
+        if (closed)
             return STM_OK;
         uint64_t now = platform_now_ns();
-        if (now >= deadline_ns)
+        if (now >= deadline_ns) {
+            TRACE(slot, "wait_sleep.deadline", 0, 0);
             return STM_TIMED_OUT;
+        }
         uint64_t left = deadline_ns - now;
         show_relaxed(&slot->sleep, SLEEP_CHANGE);
         enum platform_wait woken = platform_futex_wait(
             &slot->wake, 0, left < HEARTBEAT_NS ? left : HEARTBEAT_NS);
         show_relaxed(&slot->sleep, SLEEP_NOT);
+        TRACE(slot, "platform_futex_wait", 0, woken);
         if (woken == PLATFORM_TIMED_OUT)
             lock_help(store, slot); /* a dead committer may not have marked whom to wake */
         if (woken != PLATFORM_WOKEN)
@@ -234,9 +249,11 @@ static void mark(struct store *store, struct waiter *waiter, struct wake_list *l
     if (PLANTED(WAKE_BEFORE_MARK))
         platform_futex_wake(&store_slots(store)[waiter->slot].wake, 1);
     put_release(&waiter->mark, 1); /* Pairs with wait_marked. */
-    /* Pairs with wait_sleep, and with the exchange that takes the word back: who finds it
+    /* Pairs with was_woken, and with the exchange that takes the word back: who finds it
      * set has seen our mark. */
-    if (exchange_acq_rel(&store_slots(store)[waiter->slot].wake, 1) != 0)
+    bool first = exchange_acq_rel(&store_slots(store)[waiter->slot].wake, 1) == 0;
+    TRACE(NULL, first ? "mark" : "mark.again", 0, waiter->slot);
+    if (!first)
         return;
     if (PLANTED(WAKE_BEFORE_MARK))
         return;
@@ -260,16 +277,20 @@ void wait_collect(struct store *store, region_ref ref, struct wake_list *list)
 
 void wait_wake(struct store *store, const struct wake_list *list)
 {
-    for (uint32_t i = 0; i < list->count && !PLANTED(NO_WAKE_UP); i++)
+    for (uint32_t i = 0; i < list->count && !PLANTED(NO_WAKE_UP); i++) {
         platform_futex_wake(&store_slots(store)[list->slots[i]].wake, 1);
+        TRACE(NULL, "wait_wake", 0, list->slots[i]);
+    }
 }
 
 void wait_wake_all(struct store *store)
 {
     uint32_t count = load_acquire(&store->region->slots_used); /* Pairs with slot_claim. */
     for (uint32_t i = 0; i < count; i++) {
-        put_release(&store_slots(store)[i].wake, 1); /* Pairs with wait_sleep. */
+        put_release(&store_slots(store)[i].wake, 1); /* Pairs with was_woken. */
+        TRACE(NULL, "wait_mark_all", 0, i);
         platform_futex_wake(&store_slots(store)[i].wake, 1);
+        TRACE(NULL, "wait_wake_all", 0, i);
     }
 }
 

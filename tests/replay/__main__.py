@@ -4,8 +4,7 @@ import argparse
 import random
 import time
 
-from models.commit_cases import MODELS
-from tests.replay.driver import build, draw, record, replay
+from tests.replay.driver import MODELS, build, draw, record, replay
 
 PORTION = 200
 

@@ -10,12 +10,15 @@
  * the keys that are there at first, or -; 1 for snapshot isolation; 1 to read so many keys
  * more that the read set is checked outside the lock; then the blocks of each thread.  An
  * operation is v, r, p, s, d or u (view, read, put, put the same, delete, undo) and a key x
- * or y, or n for the number of keys.  PLANT is a bug of tests/sim/plants.h.
- *   For each run a line "run", with the clock and the count of cells noted before, is
- * followed by the events, and "end".
+ * or y, or n for the number of keys.  Other blocks are w (wait until one of these keys
+ * changes), o and z (read and write the key, z serially, o serially after a conflict) and c
+ * (close the store); they may have a deadline.  PLANT is a bug of tests/sim/plants.h.
+ *   For each run a line "run", with the clock, the count of cells noted before and the slot
+ * of the first thread, is followed by the events, and "end".
  */
 #include "core.h"
 #include "events.h"
+#include "wait.h"
 
 #include <ctype.h>
 #include <pthread.h>
@@ -153,12 +156,101 @@ static void run_block(struct seat *seat, const struct block *block)
     CHECK(status == STM_OK);
 }
 
+/* ---- blocks that wait, and serial ones ------------------------------------------------------ */
+
+static uint64_t draw_deadline(uint64_t most_ns)
+{
+    return platform_now_ns() + draw_below(&dice, most_ns);
+}
+
+/* Reads the keys of the block, and is registered for them if they are still so. */
+static enum stm_status look_and_register(struct seat *seat, const struct block *block)
+{
+    uint64_t ignored;
+    enum stm_status status = STM_OK;
+    begin(seat, 0);
+    for (uint32_t i = 0; block->kinds[i] != '\0' && status == STM_OK; i++)
+        status = get(seat, block->keys[i], &ignored);
+    while (status == STM_OK && (status = wait_register(&seat->txn, NO_DEADLINE)) == STM_INTERRUPTED)
+        status = STM_OK;
+    txn_end(&seat->txn);
+    return status;
+}
+
+static void run_waiting(struct seat *seat, const struct block *block)
+{
+    enum stm_status status;
+    while ((status = look_and_register(seat, block)) == STM_CONFLICT) {
+    }
+    CHECK(status == STM_OK);
+    uint64_t deadline = draw_deadline(3000000);
+    while ((status = wait_sleep(store, seat->slot, deadline)) == STM_INTERRUPTED) {
+    }
+    CHECK(status == STM_OK || status == STM_TIMED_OUT);
+    wait_unregister(store, seat->slot);
+}
+
+/* Commits, if the deadline lets it; false if it was lost to another. */
+static bool read_and_write(struct seat *seat, uint64_t key, bool serially, uint64_t deadline)
+{
+    uint64_t content;
+    enum stm_status status = STM_OK;
+    while (serially &&
+           (status = lock_acquire_urgently(store, seat->slot, deadline)) == STM_INTERRUPTED) {
+    }
+    if (status == STM_TIMED_OUT)
+        return true;
+    do { /* anew if a conflict shows before the commit, which the model has not */
+        txn_begin(&seat->txn, store, seat->slot, serially ? TXN_SERIAL : 0);
+        status = get(seat, key, &content);
+        if (status == STM_OK)
+            status = put(seat, key, content + 1);
+        if (status != STM_OK)
+            txn_end(&seat->txn);
+    } while (status == STM_CONFLICT && !serially);
+    CHECK(status == STM_OK);
+    while ((status = txn_commit(&seat->txn, true, deadline)) == STM_INTERRUPTED) {
+    }
+    txn_end(&seat->txn);
+    return status != STM_CONFLICT;
+}
+
+static void run_locking(struct seat *seat, uint64_t key, bool serially)
+{
+    uint64_t deadline = draw_below(&dice, 3) == 0 ? draw_deadline(300000) : NO_DEADLINE;
+    TRACE(seat->slot, "block", 0, serially);
+    if (!read_and_write(seat, key, serially, deadline))
+        read_and_write(seat, key, true, deadline);
+}
+
+static void run_any(struct seat *seat, const struct block *block)
+{
+    switch (block->kinds[0]) {
+    case 'w':
+        run_waiting(seat, block);
+        break;
+    case 'o':
+    case 'z':
+        run_locking(seat, block->keys[0], block->kinds[0] == 'z');
+        break;
+    case 'c':
+        store_close(store);
+        break;
+    default:
+        run_block(seat, block);
+    }
+    TRACE(seat->slot, "done", 0, 0);
+}
+
 static void *live(void *argument)
 {
     uint32_t thread = (uint32_t)(uintptr_t)argument;
+    events_own(seats[thread].slot);
     pthread_barrier_wait(&start);
-    for (uint32_t i = 0; i < plan.counts[thread]; i++)
-        run_block(&seats[thread], &plan.blocks[thread][i]);
+    for (uint32_t i = 0; i < plan.counts[thread]; i++) {
+        if (load_acquire(&store->region->closed) == 0) /* Pairs with store_close. */
+            run_any(&seats[thread], &plan.blocks[thread][i]);
+    }
     return NULL;
 }
 
@@ -199,8 +291,9 @@ static void set_up(void)
 static void run_plan(void)
 {
     set_up();
-    printf("run %llu %llu\n", (unsigned long long)load_relaxed(&store->region->clock),
-           (unsigned long long)load_relaxed(&store->region->recent_count));
+    printf("run %llu %llu %u\n", (unsigned long long)load_relaxed(&store->region->clock),
+           (unsigned long long)load_relaxed(&store->region->recent_count),
+           slot_number(store, seats[0].slot));
     pthread_t threads[THREADS];
     events_start(pause_now_and_then);
     for (uint32_t i = 0; i < THREADS; i++)

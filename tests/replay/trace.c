@@ -20,11 +20,17 @@ struct event {
 static struct event events[EVENTS];
 static _Atomic uint32_t used;
 static void (*pause_thread)(void);
+static _Thread_local const struct slot *own;
 
 void events_start(void (*pause)(void))
 {
     atomic_store_explicit(&used, 0, memory_order_relaxed);
     pause_thread = pause;
+}
+
+void events_own(const struct slot *slot)
+{
+    own = slot;
 }
 
 void trace_event(const struct slot *slot, const char *action, uint32_t order, uint64_t value)
@@ -34,7 +40,7 @@ void trace_event(const struct slot *slot, const char *action, uint32_t order, ui
         fprintf(stderr, "more than %u events: give each run less to do\n", EVENTS);
         exit(2);
     }
-    events[place] = (struct event){action, slot, value, order};
+    events[place] = (struct event){action, slot == NULL ? own : slot, value, order};
     pause_thread();
 }
 
