@@ -24,6 +24,7 @@
 #include <string.h>
 
 #define CHECK_INSIDE SCALED(16u, 1u) /* read sets up to this size are checked under the lock alone */
+#define BULK SCALED(64u, 4u) /* what brings more keys has the index grow before, not after */
 
 /* ---- validation ------------------------------------------------------------------------ */
 
@@ -304,6 +305,8 @@ static enum stm_status prepare(struct txn *txn)
     enum stm_status status = STM_OK;
     if (!txn->prepared) {
         log_discard(txn->store, txn->slot); /* functions have run again since */
+        if (txn->count > BULK)
+            index_grow(txn->store, txn->slot, load_relaxed(&txn->slot->pending_count));
         status = txn_prepare_structures(txn);
         txn->prepared = status == STM_OK;
     }
@@ -335,13 +338,13 @@ static enum stm_status commit_locked(struct txn *txn, bool checked, uint64_t bef
     slot_unregister(txn->slot);
     txn->snapshot = NO_SNAPSHOT;
     history_sweep_some(store, txn->slot);
-    bool grow = index_crowded(store);
+    uint64_t crowded = index_crowded(store);
     lock_release(store);
     txn->flags &= ~(uint32_t)TXN_SERIAL;
     wait_wake(store, &wakes);
     log_wake(store, wakes.followers);
-    if (grow)
-        index_grow(store, txn->slot);
+    if (crowded != 0)
+        index_grow(store, txn->slot, crowded);
     return STM_OK;
 }
 

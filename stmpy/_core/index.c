@@ -1,8 +1,12 @@
 /* index.c - the split-ordered list.
  *
- * Invariant: the list is sorted by `order`; the sentinel of bucket b has order
- * reverse(b) and every cell of the bucket comes after it and before the next sentinel.
- * Safe without locks for readers because an insertion becomes visible by one release
+ * Invariant: the list is sorted by order.  Bucket b has a place in it that all its cells come
+ * after, and before that of any bucket that follows.  There are 2^bits buckets, and a cell
+ * belongs to the one that the first `bits` bits of its order tell: so doubling them puts a new
+ * bucket between any two.
+ *   They are numbered as they come: number 0 is at order 0, then each doubling numbers those
+ * it adds from left to right.
+ *   Safe without locks for readers because an insertion becomes visible by one release
  * store into its predecessor, and because a removed cell keeps its own `next` until no
  * read operation that could stand on it is left (history.c).
  *   Where a cell was found may be remembered over read operations.  Removals are counted
@@ -10,64 +14,64 @@
  * then is not remembered.  Count and reader are sequentially consistent: a reader that has
  * announced itself and finds the count it remembers comes before any removal since, so the
  * cell waits for it as for any other reader.
+ *   Among a million keys a search waits for memory most of its time, twice: for the bucket;
+ * then for its first cell, and at the same time for what the bucket guesses to be its version.
  */
 #include "index.h"
 
 #include "hash.h"
 
-#define MAX_BITS 22u /* the last segment must fit a block of the arena */
+/* At least, until they are as many as there can be: what precedes a cell in its bucket is one
+ * more wait for memory, and the guess is of another cell. */
+#define BUCKETS_PER_CELL SCALED(4u, 1u)
 
-static uint32_t reverse(uint32_t bits)
-{
-    bits = (bits >> 1 & 0x55555555u) | (bits & 0x55555555u) << 1;
-    bits = (bits >> 2 & 0x33333333u) | (bits & 0x33333333u) << 2;
-    bits = (bits >> 4 & 0x0f0f0f0fu) | (bits & 0x0f0f0f0fu) << 4;
-    return __builtin_bswap32(bits);
-}
+_Static_assert((sizeof(struct bucket) << (INDEX_MAX_BITS - 1)) <= ARENA_MAX_BLOCK,
+               "the last segment is one block");
+_Static_assert(sizeof(struct slot) * REGION_SLOTS >> 4 > INDEX_BUCKETS,
+               "the ref of a cell is no number of a bucket");
 
 struct key index_key(const struct store *store, region_ref variable, const uint8_t *bytes,
                      uint32_t length)
 {
     uint64_t hash = hash_bytes(store->region->hash_seed, variable, bytes, length);
-    return (struct key){variable, reverse((uint32_t)hash) | 1, length, bytes, NULL};
+    return (struct key){variable, (uint32_t)hash | 1, length, bytes, NULL};
 }
 
-/* Segment 0 holds the first 2^INDEX_FIRST_BITS buckets, each further one as many as all
- * before it. */
-static unsigned segment_of(uint32_t bucket, uint32_t *position)
-{
-    if (bucket < 1u << INDEX_FIRST_BITS) {
-        *position = bucket;
-        return 0;
-    }
-    unsigned top = 31u - (unsigned)__builtin_clz(bucket);
-    *position = bucket - (1u << top);
-    return top - INDEX_FIRST_BITS + 1;
-}
+/* ---- buckets ------------------------------------------------------------------------ */
 
-static struct sentinel *bucket_at(const struct store *store, uint32_t bucket)
+/* The bucket at or before this order; it is in the list. */
+static uint32_t bucket_of(const struct store *store, uint32_t order)
 {
-    uint32_t position;
-    unsigned segment = segment_of(bucket, &position);
-    /* Pairs with the release in index_grow: the array comes cleared. */
-    region_ref array = load_acquire(&store->region->index.segments[segment]);
-    return (struct sentinel *)store_at(store, array) + position;
-}
-
-/* The sentinel to start from for this order. */
-static region_ref start_of(const struct store *store, uint32_t order)
-{
-    /* Pairs with the release in index_grow: the new segment is there. */
-    uint32_t bits = load_acquire(&store->region->index.bits);
-    uint32_t bucket = reverse(order) & ((1u << bits) - 1);
+    const struct index *index = &store->region->index;
+    /* Pairs with index_grow: the new segment is there. */
+    uint32_t bits = load_acquire(&index->bits);
+    uint32_t ready = load_acquire(&index->ready); /* Pairs with link_bucket. */
+    uint32_t place = (uint32_t)((((uint64_t)1 << 32) | order) >> (32 - bits));
     for (;;) {
-        struct sentinel *sentinel = bucket_at(store, bucket);
-        if (load_acquire(&sentinel->linked)) /* Pairs with link_bucket. */
-            return store_ref(store, sentinel);
-        /* Not split yet: its cells still follow the sentinel of its parent. */
-        bucket &= ~(1u << (31u - (unsigned)__builtin_clz(bucket)));
+        uint32_t bucket = place >> (__builtin_ctz(place) + 1);
+        if (bucket < ready)
+            return bucket;
+        place &= place - 1; /* its cells still follow the bucket that it will divide */
     }
 }
+
+static uint32_t bucket_order(uint32_t bucket)
+{
+    return bucket == 0 ? 0 : (2 * bucket + 1) << __builtin_clz(bucket);
+}
+
+static uint32_t order_of(const struct store *store, region_ref node)
+{
+    return node < INDEX_BUCKETS ? bucket_order(node) : store_cell(store, node)->order;
+}
+
+static shared_u32 *link_of(const struct store *store, region_ref node)
+{
+    return node < INDEX_BUCKETS ? &index_bucket(store, node)->next
+                                : &store_cell(store, node)->next;
+}
+
+/* ---- searching ---------------------------------------------------------------------- */
 
 static bool matches(const struct cell *cell, const struct key *key)
 {
@@ -77,20 +81,17 @@ static bool matches(const struct cell *cell, const struct key *key)
 
 static region_ref search(const struct store *store, const struct key *key)
 {
-    region_ref ref = start_of(store, key->order);
-    for (;;) {
-        /* Pairs with the release in link_after: the cell comes with its contents. */
-        ref = load_acquire(&store_cell(store, ref)->next);
-        if (ref == 0)
-            return 0;
-        const struct cell *cell = store_cell(store, ref);
-        if (cell->order < key->order)
-            continue;
-        if (cell->order > key->order)
-            return 0;
-        if (matches(cell, key))
+    const struct bucket *bucket = index_bucket(store, bucket_of(store, key->order));
+    __builtin_prefetch(store_version(store, load_relaxed(&bucket->guess)));
+    /* Pairs with the release in link_after: the cell comes with its contents. */
+    region_ref ref = load_acquire(&bucket->next);
+    while (ref != 0 && order_of(store, ref) <= key->order) {
+        if (ref >= INDEX_BUCKETS && store_cell(store, ref)->order == key->order &&
+            matches(store_cell(store, ref), key))
             return ref;
+        ref = load_acquire(link_of(store, ref)); /* Likewise. */
     }
+    return 0;
 }
 
 region_ref index_find(const struct store *store, const struct key *key)
@@ -112,80 +113,83 @@ region_ref index_find(const struct store *store, const struct key *key)
 
 void index_prefetch_bucket(const struct store *store, const struct key *key)
 {
-    /* Pairs with the release in index_grow: the new segment is there. */
-    uint32_t bits = load_acquire(&store->region->index.bits);
-    __builtin_prefetch(bucket_at(store, reverse(key->order) & ((1u << bits) - 1)));
+    __builtin_prefetch(index_bucket(store, bucket_of(store, key->order)));
 }
 
 void index_prefetch_cell(const struct store *store, const struct key *key)
 {
-    const struct cell *start = store_cell(store, start_of(store, key->order));
-    /* Relaxed: only the address counts. */
-    __builtin_prefetch(store_cell(store, load_relaxed(&start->next)));
+    const struct bucket *bucket = index_bucket(store, bucket_of(store, key->order));
+    /* Relaxed: only the addresses count. */
+    __builtin_prefetch(store_version(store, load_relaxed(&bucket->guess)));
+    __builtin_prefetch(store_cell(store, load_relaxed(&bucket->next)));
 }
 
-static void link_after(struct store *store, region_ref before, region_ref ref)
+void index_guess(const struct store *store, uint32_t order, region_ref version)
 {
-    shared_u32 *next = &store_cell(store, before)->next;
-    put_relaxed(&store_cell(store, ref)->next, load_relaxed(next));
-    put_release(next, ref); /* Pairs with search. */
+    /* Relaxed: nobody relies on it. */
+    put_relaxed(&index_bucket(store, bucket_of(store, order))->guess, version);
+}
+
+/* ---- editing ------------------------------------------------------------------------ */
+
+static void link_after(struct store *store, region_ref before, region_ref node)
+{
+    shared_u32 *link = link_of(store, before);
+    put_relaxed(link_of(store, node), load_relaxed(link));
+    put_release(link, node); /* Pairs with search. */
 }
 
 /* The last node whose order is below `order`. */
-static region_ref before_order(const struct store *store, region_ref from, uint32_t order)
+static region_ref before_order(const struct store *store, uint32_t order)
 {
-    for (;;) {
-        region_ref next = load_relaxed(&store_cell(store, from)->next);
-        if (next == 0 || store_cell(store, next)->order >= order)
-            return from;
-        from = next;
+    for (region_ref node = bucket_of(store, order);;) {
+        region_ref next = load_relaxed(link_of(store, node));
+        if (next == 0 || order_of(store, next) >= order)
+            return node;
+        node = next;
     }
 }
 
-/* Puts the sentinel of the next bucket that has none into the list. */
+/* Puts the next bucket that is not in the list there. */
 static void link_bucket(struct store *store)
 {
     struct index *index = &store->region->index;
-    struct sentinel *sentinel = bucket_at(store, index->ready);
-    region_ref ref = store_ref(store, sentinel);
-    sentinel->order = reverse(index->ready);
-    region_ref before =
-        before_order(store, start_of(store, sentinel->order), sentinel->order);
+    uint32_t bucket = load_relaxed(&index->ready);
+    region_ref before = before_order(store, bucket_order(bucket));
+    if (PLANTED(READY_EARLY))
+        put_release(&index->ready, bucket + 1);
     /* A predecessor that died here may have linked it and not said so. */
-    if (load_relaxed(&store_cell(store, before)->next) != ref)
-        link_after(store, before, ref);
-    put_release(&sentinel->linked, 1); /* Pairs with start_of. */
-    index->ready++;
+    if (load_relaxed(link_of(store, before)) != bucket)
+        link_after(store, before, bucket);
+    put_release(&index->ready, bucket + 1); /* Pairs with bucket_of. */
 }
 
 void index_insert(struct store *store, region_ref ref)
 {
     struct index *index = &store->region->index;
-    uint32_t order = store_cell(store, ref)->order;
-    link_after(store, before_order(store, start_of(store, order), order), ref);
+    link_after(store, before_order(store, store_cell(store, ref)->order), ref);
     index->cells++;
-    /* Two for each cell: all are linked well before the next doubling. */
-    for (int i = 0; i < 2 && index->ready < 1u << load_relaxed(&index->bits); i++)
-        link_bucket(store);
+    /* Twice as many as it brings: all are linked well before the next doubling. */
+    for (unsigned i = 0; i < 2 * BUCKETS_PER_CELL; i++) {
+        if (load_relaxed(&index->ready) < 1u << load_acquire(&index->bits))
+            link_bucket(store);
+    }
 }
 
 void index_remove(struct store *store, region_ref ref)
 {
     struct cell *cell = store_cell(store, ref);
-    region_ref before = before_order(store, start_of(store, cell->order), cell->order);
-    for (;;) {
-        region_ref next = load_relaxed(&store_cell(store, before)->next);
-        if (next == 0 || store_cell(store, next)->order > cell->order)
+    region_ref before = before_order(store, cell->order), next;
+    while ((next = load_relaxed(link_of(store, before))) != ref) {
+        if (next == 0 || order_of(store, next) > cell->order)
             return;
-        if (next == ref)
-            break;
         before = next;
     }
     shared_u64 *removals = &store->region->index.removals;
     uint64_t odd = load_relaxed(removals) | 1; /* as it is if the last owner died in here */
     put_seq_cst(removals, odd); /* Pairs with index_find. */
     /* Pairs with search: who still stands on the cell goes on from its own `next`. */
-    put_release(&store_cell(store, before)->next, load_relaxed(&cell->next));
+    put_release(link_of(store, before), load_relaxed(&cell->next));
     put_release(removals, odd + 1); /* Pairs with index_find: the cell is not found any more. */
     store->region->index.cells--;
 }
@@ -195,7 +199,7 @@ void index_remove(struct store *store, region_ref ref)
 static region_ref new_segment(struct store *store, struct slot *slot, uint32_t buckets)
 {
     region_ref ref;
-    size_t bytes = buckets * sizeof(struct sentinel);
+    size_t bytes = buckets * sizeof(struct bucket);
     if (arena_alloc(store, slot, bytes, &ref) != STM_OK)
         return 0;
     memset(store_at(store, ref), 0, bytes);
@@ -209,36 +213,38 @@ enum stm_status index_init(struct store *store, struct slot *slot)
     if (segment == 0)
         return STM_STORE_FULL;
     put_relaxed(&index->segments[0], segment);
-    put_relaxed(&bucket_at(store, 0)->linked, 1);
-    index->ready = 1;
-    put_release(&index->bits, INDEX_FIRST_BITS); /* Pairs with start_of. */
+    put_relaxed(&index->ready, 1);
+    put_release(&index->bits, INDEX_FIRST_BITS); /* Pairs with bucket_of. */
     return STM_OK;
 }
 
-bool index_crowded(const struct store *store)
+static bool too_few(uint32_t bits, uint64_t cells)
 {
-    const struct index *index = &store->region->index;
-    uint32_t bits = load_relaxed(&index->bits);
-    return bits < MAX_BITS && index->ready == 1u << bits && index->cells > 1u << bits;
+    return bits < INDEX_MAX_BITS && BUCKETS_PER_CELL * cells > 1u << bits;
 }
 
-void index_grow(struct store *store, struct slot *slot)
+uint64_t index_crowded(const struct store *store)
+{
+    const struct index *index = &store->region->index;
+    return too_few(load_relaxed(&index->bits), index->cells) ? index->cells : 0;
+}
+
+/* No lock is needed: segments are there before their buckets count, and whoever dies between
+ * the two leaves one for the next. */
+void index_grow(struct store *store, struct slot *slot, uint64_t cells)
 {
     struct index *index = &store->region->index;
-    uint32_t bits = load_relaxed(&index->bits);
-    /* Allocated and cleared outside the lock; somebody else may grow meanwhile. */
-    region_ref segment = new_segment(store, slot, 1u << bits);
-    if (segment == 0)
-        return;
-    bool used = false;
-    if (lock_try(store, slot) == STM_OK) {
-        used = load_relaxed(&index->bits) == bits && index_crowded(store);
-        if (used) {
-            put_release(&index->segments[bits - INDEX_FIRST_BITS + 1], segment);
-            put_release(&index->bits, bits + 1); /* Pairs with start_of. */
+    uint32_t bits = load_acquire(&index->bits); /* Pairs with the change below. */
+    while (too_few(bits, cells)) {
+        shared_u32 *segment = &index->segments[bits - INDEX_FIRST_BITS + 1];
+        if (load_relaxed(segment) == 0) {
+            region_ref none = 0, fresh = new_segment(store, slot, 1u << bits);
+            if (fresh == 0)
+                return;
+            if (!cas_acq_rel(segment, &none, fresh)) /* Pairs with bucket_at. */
+                arena_free(store, slot, fresh, sizeof(struct bucket) << bits);
         }
-        lock_release(store);
+        if (cas_acq_rel(&index->bits, &bits, bits + 1)) /* Pairs with bucket_of. */
+            bits++;
     }
-    if (!used)
-        arena_free(store, slot, segment, ((size_t)1 << bits) * sizeof(struct sentinel));
 }

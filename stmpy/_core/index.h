@@ -1,14 +1,20 @@
 /* index.h - from a variable and a key to its cell.
  *
  * A split-ordered list (Shalev and Shavit, 2006): all cells in one linked list sorted by
- * their bit-reversed hash, and an array of sentinels, one per bucket, that are part of it.
- * Growing adds sentinels and moves nothing, so readers need no lock and never look twice.
- * Only the owner of the commit lock edits it.
+ * their hash, and an array of buckets, each of which is a place in it.  Growing adds places
+ * and moves nothing, so readers need no lock and never look twice.  Only the owner of the
+ * commit lock edits it.
  */
 #ifndef STMPY_INDEX_H
 #define STMPY_INDEX_H
 
 #include "lock.h"
+
+#define INDEX_MAX_BITS SCALED(23u, 16u) /* the last segment must fit a block of the arena */
+
+/* A link of the list holds the ref of a cell, or the number of a bucket, which is below this:
+ * no block of the arena is so near the beginning of the region.  0 is the end. */
+#define INDEX_BUCKETS (1u << INDEX_MAX_BITS)
 
 /* Where a key's cell was found, good until the next cell is removed. */
 struct index_hint {
@@ -18,7 +24,7 @@ struct index_hint {
 
 struct key {
     region_ref variable;
-    uint32_t order;          /* index_order of its hash */
+    uint32_t order;          /* place in the index: its hash, lowest bit set */
     uint32_t length;         /* bytes */
     const uint8_t *bytes;    /* Borrowed */
     struct index_hint *hint; /* Borrowed: used and kept up to date; may be NULL */
@@ -27,6 +33,21 @@ struct key {
 /* Completes a key: computes its place in the index. */
 struct key index_key(const struct store *store, region_ref variable, const uint8_t *bytes,
                      uint32_t length);
+
+/* The bucket of this number.  Segment 0 holds the first 2^INDEX_FIRST_BITS, each further one
+ * as many as all before it. */
+static inline struct bucket *index_bucket(const struct store *store, uint32_t number)
+{
+    unsigned segment = 0;
+    if (number >= 1u << INDEX_FIRST_BITS) {
+        unsigned top = 31u - (unsigned)__builtin_clz(number);
+        segment = top - INDEX_FIRST_BITS + 1;
+        number -= 1u << top;
+    }
+    /* Pairs with index_grow: the array comes cleared. */
+    region_ref array = load_acquire(&store->region->index.segments[segment]);
+    return (struct bucket *)store_at(store, array) + number;
+}
 
 static inline struct key index_key_of(const struct cell *cell)
 {
@@ -43,9 +64,14 @@ enum stm_status index_init(struct store *store, struct slot *slot);
 region_ref index_find(const struct store *store, const struct key *key);
 
 /* Has the processor fetch what a search for the key begins with, while it does something else:
- * the bucket; and the first cell, for which the bucket should be here.  At any time. */
+ * the bucket; and its first cell and what seems to be that one's newest version, for which the
+ * bucket should be here.  At any time. */
 void index_prefetch_bucket(const struct store *store, const struct key *key);
 void index_prefetch_cell(const struct store *store, const struct key *key);
+
+/* Notes a version made of a cell at this place, for those who look the cell up: they fetch both
+ * at once.  At any time. */
+void index_guess(const struct store *store, uint32_t order, region_ref version);
 
 /* Links a cell whose key is not in the index.  Needs the commit lock. */
 void index_insert(struct store *store, region_ref cell);
@@ -53,11 +79,10 @@ void index_insert(struct store *store, region_ref cell);
 /* Unlinks a cell if it is linked.  Needs the commit lock. */
 void index_remove(struct store *store, region_ref cell);
 
-/* True if there should be more buckets.  Needs the commit lock. */
-bool index_crowded(const struct store *store);
+/* How many cells there are if they should have more buckets, else 0.  Needs the commit lock. */
+uint64_t index_crowded(const struct store *store);
 
-/* Doubles the number of buckets, or leaves that to a later call if the commit lock, which
- * it takes, is held or the region is full. */
-void index_grow(struct store *store, struct slot *slot);
+/* Makes the buckets suffice for so many cells, as far as the region has room. */
+void index_grow(struct store *store, struct slot *slot, uint64_t cells);
 
 #endif

@@ -67,6 +67,7 @@ int keys_encode(struct thread_context *context, struct var *var, PyObject *objec
     if (values_encode_key(&context->state->values, object, &out->buf) < 0)
         return -1;
     out->key = index_key(var->store, var->variable, out->buf.bytes, (uint32_t)out->buf.used);
+    index_prefetch_bucket(var->store, &out->key);
     out->known = NULL;
     if (known != NULL && out->key.length <= KNOWN_KEY_BYTES) {
         remember(known, var, object, &out->key);

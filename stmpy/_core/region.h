@@ -93,8 +93,8 @@ enum cell_flags {
 struct cell {
     shared_u32 next;      /* in the index; Protected by the commit lock */
     shared_u32 head;      /* newest version; Protected by the commit lock */
-    uint32_t variable;    /* ref of struct variable; 0 in a sentinel of the index */
-    uint32_t order;       /* place in the index: reversed hash, lowest bit set */
+    uint32_t variable;    /* ref of struct variable */
+    uint32_t order;       /* place in the index: its hash, lowest bit set */
     shared_u32 var_next;  /* in the variable's list; Protected by the commit lock */
     uint32_t var_prev;    /* Protected by the commit lock */
     uint32_t dirty_next;  /* in the dirty queue, or in limbo; Protected by the commit lock */
@@ -108,12 +108,10 @@ static inline size_t cell_bytes(const struct cell *cell)
     return offsetof(struct cell, key) + cell->key_length;
 }
 
-/* The first fields of struct cell: where a bucket of the index begins in the list. */
-struct sentinel {
-    shared_u32 next;   /* Protected by the commit lock */
-    shared_u32 linked; /* 1 once it is in the list */
-    uint32_t variable; /* 0 */
-    uint32_t order;    /* reversed bucket number, lowest bit clear; set before linked */
+/* Where a bucket of the index begins in the list of all cells. */
+struct bucket {
+    shared_u32 next;  /* a cell or a bucket, see index.c; Protected by the commit lock */
+    shared_u32 guess; /* the version last made of a cell in here, which may be freed since */
 };
 
 /* One named variable: its keys in order of insertion. */
@@ -332,10 +330,10 @@ struct slot {
 
 struct index {
     shared_u32 bits;                     /* there are 2^bits buckets */
-    uint32_t ready;                      /* buckets below are linked; Protected by the commit lock */
+    shared_u32 ready;                    /* those below are linked; Protected by the commit lock */
     uint64_t cells;                      /* Protected by the commit lock */
     shared_u64 removals;                 /* twice the cells unlinked; odd while one is */
-    shared_u32 segments[INDEX_SEGMENTS]; /* arrays of struct sentinel; Immutable after publish */
+    shared_u32 segments[INDEX_SEGMENTS]; /* arrays of struct bucket; Immutable after publish */
 };
 
 #define RECENT_CELLS SCALED(256u, 3u)

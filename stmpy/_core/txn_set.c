@@ -310,6 +310,8 @@ enum stm_status txn_pending_add(struct txn *txn, struct txn_entry *entry, size_t
     if (status != STM_OK)
         return status;
     *out = store_version(txn->store, fresh);
+    if (!(entry->flags & ENTRY_STRUCTURE))
+        index_guess(txn->store, entry->order, fresh);
     if (entry->pending > txn->level_pending) {
         replace_pending(txn, entry, fresh);
         return STM_OK;

@@ -28,23 +28,25 @@ static void delete_range(struct seat *seat, uint64_t from, uint64_t to)
     CHECK(finish(seat) == STM_OK);
 }
 
-/* The list is sorted, holds every cell once, and the sentinel of each bucket. */
+/* The list is sorted, holds every cell once, and the place of each bucket. */
 static void check_list(const struct store *store, uint64_t cells)
 {
     const struct index *index = &store->region->index;
-    uint64_t found = 0, sentinels = 0;
+    uint64_t found = 0, buckets = 1;
     uint32_t order = 0;
-    for (region_ref ref = load_relaxed(&index->segments[0]); ref != 0;
-         ref = load_relaxed(&store_cell(store, ref)->next)) {
-        const struct cell *cell = store_cell(store, ref);
+    for (region_ref node = load_relaxed(&index_bucket(store, 0)->next); node != 0;) {
+        if (node < INDEX_BUCKETS) {
+            buckets++;
+            node = load_relaxed(&index_bucket(store, node)->next);
+            continue;
+        }
+        const struct cell *cell = store_cell(store, node);
         CHECK(cell->order >= order);
         order = cell->order;
-        if (cell->variable == 0)
-            sentinels++;
-        else
-            found++;
+        found++;
+        node = load_relaxed(&cell->next);
     }
-    CHECK(found == cells && index->cells == cells && sentinels == index->ready);
+    CHECK(found == cells && index->cells == cells && buckets == load_relaxed(&index->ready));
 }
 
 static void check_lookups(struct seat *seat, uint64_t from, uint64_t to, uint64_t step)
@@ -109,16 +111,32 @@ static void test_growth(void)
     check_list(shared_store, 0);
     /* What stays is the array of buckets, and the pending array of a large block. */
     uint64_t buckets = (uint64_t)1 << load_relaxed(&shared_store->region->index.bits);
-    uint64_t arrays = (buckets - (1u << INDEX_FIRST_BITS)) * sizeof(struct sentinel);
+    uint64_t arrays = (buckets - (1u << INDEX_FIRST_BITS)) * sizeof(struct bucket);
     uint64_t pending = arena_rounded(seat.slot->pending_room * sizeof(struct pending));
     CHECK(arena_used(shared_store) == start + arrays + pending);
     leave_seat(&seat);
     store_release(shared_store);
 }
 
+/* Makes as many as a block can bring at once: no bucket has to take many of them. */
+static void test_one_block(void)
+{
+    struct store *store = new_test_store((uint64_t)1 << 30, (uint64_t)64 << 20);
+    struct seat seat = take_seat(store);
+    insert_range(&seat, 0, KEYS / 4);
+    const struct index *index = &store->region->index;
+    CHECK((uint64_t)1 << load_relaxed(&index->bits) >= KEYS / 4);
+    CHECK(load_relaxed(&index->ready) == (uint64_t)1 << load_relaxed(&index->bits));
+    check_list(store, KEYS / 4);
+    check_lookups(&seat, 0, KEYS / 4, 1);
+    leave_seat(&seat);
+    store_release(store);
+}
+
 int main(void)
 {
     test_begin();
     test_growth();
+    test_one_block();
     return 0;
 }

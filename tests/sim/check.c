@@ -222,11 +222,11 @@ void check_world(struct store *store)
     check_contents();
     const struct index *index = &store->region->index;
     reached_bytes = reached_blocks = 0;
-    reach(load_relaxed(&index->segments[0]), sizeof(struct sentinel) << INDEX_FIRST_BITS,
+    reach(load_relaxed(&index->segments[0]), sizeof(struct bucket) << INDEX_FIRST_BITS,
           "the index");
     for (unsigned bits = INDEX_FIRST_BITS; bits < load_relaxed(&index->bits); bits++)
         reach(load_relaxed(&index->segments[bits - INDEX_FIRST_BITS + 1]),
-              sizeof(struct sentinel) << bits, "the index");
+              sizeof(struct bucket) << bits, "the index");
     uint64_t cells = 0;
     for (region_ref variable = load_relaxed(&store->region->variables); variable != 0;
          variable = load_relaxed(&store_variable(store, variable)->next))

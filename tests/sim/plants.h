@@ -20,6 +20,7 @@
     X(LATE_SNAPSHOT, "a snapshot is registered without waiting for the store")               \
     X(NO_CLOCK_RECHECK, "a snapshot is registered and the clock not read again")             \
     X(NO_TXN_EPOCH, "a transaction does not hold back the cells that it remembers")          \
+    X(READY_EARLY, "a bucket counts before it is in the list")                               \
     X(HINT_DURING_REMOVAL, "where a cell was is remembered while it is being removed")       \
     X(DEAD_IGNORED, "a write goes to a cell that was buried")                                \
     X(LOST_TOMBSTONE, "a tombstone is taken away while older versions are needed")           \
