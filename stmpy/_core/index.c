@@ -118,6 +118,10 @@ void index_prefetch_bucket(const struct store *store, const struct key *key)
 
 void index_prefetch_cell(const struct store *store, const struct key *key)
 {
+    if (key->hint != NULL && key->hint->cell != 0) {
+        __builtin_prefetch(store_cell(store, key->hint->cell));
+        return;
+    }
     const struct bucket *bucket = index_bucket(store, bucket_of(store, key->order));
     /* Relaxed: only the addresses count. */
     __builtin_prefetch(store_version(store, load_relaxed(&bucket->guess)));

@@ -52,16 +52,25 @@ static void remember(struct known_key *known, const struct var *var, PyObject *o
     Py_XDECREF(old);
 }
 
+static bool knows(const struct known_key *known, const struct var *var, PyObject *object)
+{
+    return known->variable == var->variable && known->store == var->store->number &&
+           equal(known->object, object);
+}
+
+static struct key known_as_key(struct known_key *known)
+{
+    return (struct key){known->variable, known->order, known->length, known->bytes, &known->hint};
+}
+
 int keys_encode(struct thread_context *context, struct var *var, PyObject *object,
                 struct encoded_key *out)
 {
     struct known_key *known = place_of(context, var, object);
     codec_buf_init(&out->buf, CODEC_KEY_MAX);
-    if (known != NULL && known->variable == var->variable &&
-        known->store == var->store->number && equal(known->object, object)) {
+    if (known != NULL && knows(known, var, object)) {
         out->known = known;
-        out->key = (struct key){known->variable, known->order, known->length, known->bytes,
-                                &known->hint};
+        out->key = known_as_key(known);
         return 0;
     }
     if (values_encode_key(&context->state->values, object, &out->buf) < 0)
@@ -73,6 +82,29 @@ int keys_encode(struct thread_context *context, struct var *var, PyObject *objec
         remember(known, var, object, &out->key);
         out->known = known;
         out->key.hint = &known->hint;
+    }
+    return 0;
+}
+
+int keys_append(struct thread_context *context, struct var *var, PyObject *object,
+                struct codec_buf *buf, struct keys_used *used, struct key *out)
+{
+    struct known_key *known = place_of(context, var, object);
+    size_t place = known == NULL ? 0 : (size_t)(known - context->keys), start = buf->used;
+    uint64_t *word = &used->places[place / 64], bit = (uint64_t)1 << place % 64;
+    if (known != NULL && knows(known, var, object)) {
+        *word |= bit;
+        *out = known_as_key(known);
+        return 0;
+    }
+    if (values_encode_key(&context->state->values, object, buf) < 0)
+        return -1;
+    *out = index_key(var->store, var->variable, buf->bytes + start, (uint32_t)(buf->used - start));
+    index_prefetch_bucket(var->store, out);
+    if (known != NULL && !(*word & bit) && out->length <= KNOWN_KEY_BYTES) {
+        remember(known, var, object, out);
+        *word |= bit;
+        *out = known_as_key(known);
     }
     return 0;
 }

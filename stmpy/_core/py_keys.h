@@ -20,6 +20,16 @@ struct encoded_key {
 int keys_encode(struct thread_context *context, struct var *var, PyObject *object,
                 struct encoded_key *out);
 
+/* Which of the keys that a thread remembers a batch of many has made use of. */
+struct keys_used {
+    uint64_t places[KNOWN_KEYS / 64];
+};
+
+/* The same for one key of a batch, which are appended to one buffer.  It points there unless the
+ * thread remembers it, in which case it has a hint; what is used stays until the batch is done. */
+int keys_append(struct thread_context *context, struct var *var, PyObject *object,
+                struct codec_buf *buf, struct keys_used *used, struct key *out);
+
 static inline void keys_free(struct encoded_key *key)
 {
     codec_buf_free(&key->buf);

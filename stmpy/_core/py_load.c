@@ -55,13 +55,44 @@ void var_peek_end(struct thread_context *context)
 
 /* ---- decoding ------------------------------------------------------------------------------ */
 
+struct cache_key var_cache_key(const struct thread_context *context,
+                               const struct version *version)
+{
+    uint32_t length = version_length(version);
+    if (length < CACHE_LEAST || length > CACHE_MOST || version->shape & VERSION_MUTABLE)
+        return (struct cache_key){0};
+    uint64_t ts = load_relaxed(&version->ts);
+    return (struct cache_key){ts == UINT64_MAX ? 0 : ts, context->txn.store->number,
+                              store_ref(context->txn.store, version)};
+}
+
 static struct cached *cache_place(struct thread_context *context, region_ref ref)
 {
+    return &context->cache[(ref ^ ref >> 9) % CACHE_ENTRIES];
+}
+
+PyObject *var_cached(struct thread_context *context, const struct cache_key *key)
+{
+    if (key->ts == 0 || context->cache == NULL)
+        return NULL;
+    const struct cached *cached = cache_place(context, key->version);
+    bool same = cached->key.ts == key->ts && cached->key.version == key->version &&
+                cached->key.store == key->store;
+    return same ? cached->object : NULL;
+}
+
+void var_cache(struct thread_context *context, const struct cache_key *key, PyObject *object)
+{
+    if (key->ts == 0)
+        return;
     if (context->cache == NULL)
         context->cache = PyMem_RawCalloc(CACHE_ENTRIES, sizeof *context->cache);
     if (context->cache == NULL)
-        return NULL;
-    return &context->cache[(ref ^ ref >> 9) % CACHE_ENTRIES];
+        return;
+    struct cached *cached = cache_place(context, key->version);
+    PyObject *old = cached->object;
+    *cached = (struct cached){*key, Py_NewRef(object)};
+    Py_XDECREF(old);
 }
 
 static PyObject *decode_copy(struct thread_context *context, struct txn_value value,
@@ -85,38 +116,23 @@ static PyObject *decode_large(struct thread_context *context, struct txn_value v
     return object;
 }
 
-/* Through the cache: the same version was decoded in an earlier block, perhaps. */
-static PyObject *decode_cached(struct thread_context *context, struct txn_value value,
-                               uint32_t length)
-{
-    struct store *store = context->txn.store;
-    region_ref ref = store_ref(store, value.version);
-    uint64_t ts = value.ts, number = store->number;
-    struct cached *cached = cache_place(context, ref);
-    if (cached != NULL && cached->ts == ts && cached->version == ref &&
-        cached->store == number && cached->object != NULL) {
-        txn_read_done(&context->txn);
-        return Py_NewRef(cached->object);
-    }
-    PyObject *object = decode_large(context, value, length);
-    if (object != NULL && cached != NULL) {
-        PyObject *old = cached->object;
-        *cached = (struct cached){ts, number, ref, Py_NewRef(object)};
-        Py_XDECREF(old);
-    }
-    return object;
-}
-
 PyObject *var_decode(struct thread_context *context, struct txn_value value)
 {
-    uint32_t length = version_length(value.version);
-    bool cacheable = value.ts != 0 && !(value.version->shape & VERSION_MUTABLE) &&
-                     length >= CACHE_LEAST && length <= CACHE_MOST;
-    if (cacheable)
-        return decode_cached(context, value, length);
     uint8_t small[SMALL];
-    return length <= SMALL ? decode_copy(context, value, length, small)
-                           : decode_large(context, value, length);
+    uint32_t length = version_length(value.version);
+    if (length < CACHE_LEAST)
+        return decode_copy(context, value, length, small);
+    struct cache_key key = var_cache_key(context, value.version);
+    PyObject *object = Py_XNewRef(var_cached(context, &key));
+    if (object != NULL) {
+        txn_read_done(&context->txn);
+        return object;
+    }
+    object = length <= SMALL ? decode_copy(context, value, length, small)
+                             : decode_large(context, value, length);
+    if (object != NULL)
+        var_cache(context, &key, object);
+    return object;
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */
@@ -142,9 +158,8 @@ static int load_outside(struct var *self, struct thread_context *context, const 
     return object == NULL ? -1 : 1;
 }
 
-/* Gives the entry its object, unless decoding has ended the attempt. */
-static void keep_object(struct thread_context *context, uint32_t place, uint64_t attempt,
-                        PyObject *object, bool mutable)
+void var_keep_object(struct thread_context *context, uint32_t place, uint64_t attempt,
+                     PyObject *object, bool mutable)
 {
     if (attempt != context->attempts_begun || context->depth == 0 ||
         place >= context->txn.count || context->txn.entries[place].object != NULL)
@@ -183,7 +198,7 @@ static int load_inside(struct var *self, struct thread_context *context,
     if (object == NULL)
         return -1;
     if (place != UINT32_MAX)
-        keep_object(context, place, attempt, object, mutable);
+        var_keep_object(context, place, attempt, object, mutable);
     *out = object;
     return 1;
 }

@@ -71,11 +71,16 @@ struct block {
 
 #define CACHE_ENTRIES 512u
 
-/* A decoded immutable value, by the version it was decoded from. */
-struct cached {
-    uint64_t ts;
+/* A version, for ever: of its place, its commit number and its store no other has all three. */
+struct cache_key {
+    uint64_t ts;    /* 0: its value is not kept */
     uint64_t store;
     region_ref version;
+};
+
+/* A decoded immutable value, by the version it was decoded from. */
+struct cached {
+    struct cache_key key;
     PyObject *object; /* Owned */
 };
 

@@ -53,6 +53,17 @@ int var_entry(struct var *self, struct thread_context *context, PyObject *key_ob
 /* Decodes a version that was just looked up, and ends the read operation. */
 PyObject *var_decode(struct thread_context *context, struct txn_value value);
 
+/* The cache of decoded values: the key of a version, within a read operation; what decoding it
+ * gave (borrowed), or NULL; and remembering that. */
+struct cache_key var_cache_key(const struct thread_context *context,
+                               const struct version *version);
+PyObject *var_cached(struct thread_context *context, const struct cache_key *key);
+void var_cache(struct thread_context *context, const struct cache_key *key, PyObject *object);
+
+/* Gives the entry at a place its object, unless decoding has ended the attempt. */
+void var_keep_object(struct thread_context *context, uint32_t place, uint64_t attempt,
+                     PyObject *object, bool mutable);
+
 /* Starts and ends a transaction of one read outside a block.  -1 with an exception. */
 int var_peek_begin(struct var *self, struct thread_context *context);
 void var_peek_end(struct thread_context *context);

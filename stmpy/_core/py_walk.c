@@ -1,4 +1,4 @@
-/* py_walk.c - all keys of a variable: length, iteration, copies, several keys at once.
+/* py_walk.c - all keys of a variable: length, iteration, copies.
  *
  * A walk copies the encoded keys (and values) in one read operation and decodes afterwards,
  * since decoding may run code.
@@ -139,62 +139,4 @@ PyObject *var_copy(struct var *self, PyObject *unused)
 {
     (void)unused;
     return walk(self, true);
-}
-
-static int load_into(struct var *self, PyObject *dict, PyObject *key, PyObject *missing)
-{
-    PyObject *value = NULL;
-    int found = var_load(self, key, &value);
-    if (found < 0)
-        return -1;
-    int result = PyDict_SetItem(dict, key, found ? value : missing);
-    Py_XDECREF(value);
-    return result;
-}
-
-static PyObject *load_many(struct var *self, PyObject *keys, PyObject *missing)
-{
-    PyObject *iterator = PyObject_GetIter(keys), *dict = PyDict_New(), *key;
-    while (iterator != NULL && dict != NULL && (key = PyIter_Next(iterator)) != NULL) {
-        int result = load_into(self, dict, key, missing);
-        Py_DECREF(key);
-        if (result < 0)
-            break;
-    }
-    Py_XDECREF(iterator);
-    if (PyErr_Occurred())
-        Py_CLEAR(dict);
-    return dict;
-}
-
-/* Outside a block the keys are read in a block of their own, for one snapshot. */
-PyObject *var_get_many(struct var *self, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {"keys", "default", NULL};
-    PyObject *keys, *missing = Py_None;
-    bool inside;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:get_many", names, &keys, &missing))
-        return NULL;
-    struct thread_context *context = var_context(self, POINT_READ, Py_None, &inside);
-    if (context == NULL)
-        return NULL;
-    if (inside)
-        return load_many(self, keys, missing);
-    struct block_options options = {.store = self->store, .txn_flags = TXN_READ_ONLY};
-    context->block.site = NULL;
-    context->block.frame = NULL;
-    context->block.saved = NULL;
-    if (block_open(context, &options, NULL) < 0)
-        return NULL;
-    PyObject *dict = load_many(self, keys, missing);
-    if (!thread_still(context)) {
-        Py_XDECREF(dict);
-        errors_format(self->state, ERROR_NESTED_MISUSE, "%U: forked while reading many keys",
-                      self->name);
-        return NULL;
-    }
-    if (dict != NULL && block_commit(context) != BLOCK_COMMITTED)
-        Py_CLEAR(dict);
-    block_close(context);
-    return dict;
 }

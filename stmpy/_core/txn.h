@@ -130,6 +130,13 @@ enum stm_status txn_lookup(struct txn *txn, const struct key *key, bool read,
                            struct txn_value *out);
 void txn_read_done(struct txn *txn);
 
+/* Looks up and reads as many of the keys, from the first on, as txn_lookup would find without
+ * further ado (txn_many.c).  Returns how many, with the version of each, or NULL.  Their entries
+ * are the last of the transaction, in the same order, if it keeps any.  The versions' bytes are
+ * valid until txn_read_done, which must be called in any case. */
+uint32_t txn_lookup_many(struct txn *txn, const struct key *keys, uint32_t count,
+                         const struct version **out);
+
 /* Writes a value.  `entry` comes from txn_lookup.  Writing what is there already is a read. */
 enum stm_status txn_put(struct txn *txn, struct txn_entry *entry, const uint8_t *payload,
                         size_t length, uint32_t version_flags);

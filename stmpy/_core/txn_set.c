@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define LINEAR SCALED(16u, 2u) /* up to so many entries are searched one by one */
+#define SPARSE 4u /* places of the table for each entry, at least: nearly all searches see one */
 #define TABLE_KEPT SCALED(16384u, 16u) /* larger tables are not kept for the next block */
 
 /* Structures have no hash: the variable itself tells them apart, and the lowest bit of the
@@ -94,11 +95,11 @@ static void table_insert(struct txn *txn, uint32_t place)
 /* Makes the table cover all entries, with room for one more. */
 static bool table_reserve(struct txn *txn)
 {
-    bool roomy = 2 * (txn->count + 1) <= txn->table_size;
+    bool roomy = SPARSE * (txn->count + 1) <= txn->table_size;
     if (roomy && txn->count > LINEAR)
         return true;
     if (!roomy) {
-        uint32_t size = txn->table_size == 0 ? 4 * LINEAR : 2 * txn->table_size;
+        uint32_t size = txn->table_size == 0 ? 2 * SPARSE * LINEAR : 2 * txn->table_size;
         uint32_t *table = calloc(size, sizeof *table);
         if (table == NULL)
             return false;
@@ -123,7 +124,8 @@ static void *grow(void *array, uint32_t *room, uint64_t wanted, size_t size)
     return result;
 }
 
-static bool reserve_entry(struct txn *txn, uint32_t key_length)
+/* Makes room for one more entry with such a key. */
+static __attribute__((noinline)) bool make_room(struct txn *txn, uint32_t key_length)
 {
     if (txn->count == txn->room) {
         struct txn_entry *entries =
@@ -132,7 +134,6 @@ static bool reserve_entry(struct txn *txn, uint32_t key_length)
             return false;
         txn->entries = entries;
     }
-    /* Also without a key, which an entry of a structure is: then there is an address at least. */
     if (txn->keys_room - txn->keys_length <= key_length) {
         uint8_t *keys =
             grow(txn->keys, &txn->keys_room, (uint64_t)txn->keys_length + key_length + 1, 1);
@@ -143,10 +144,19 @@ static bool reserve_entry(struct txn *txn, uint32_t key_length)
     return txn->count < LINEAR || table_reserve(txn);
 }
 
+/* The table is made when the entries outgrow a linear search. */
+static bool has_room(const struct txn *txn, uint32_t key_length)
+{
+    uint32_t count = txn->count;
+    bool found = count < LINEAR || (count > LINEAR && SPARSE * (count + 1) <= txn->table_size);
+    /* Also without a key, which an entry of a structure is: then there is an address at least. */
+    return found && count < txn->room && txn->keys_room - txn->keys_length > key_length;
+}
+
 enum stm_status txn_set_add(struct txn *txn, const struct key *key, uint32_t flags,
                             struct txn_entry **out)
 {
-    if (!reserve_entry(txn, key->length))
+    if (!has_room(txn, key->length) && !make_room(txn, key->length))
         return STM_NO_MEMORY;
     bool structure = (flags & ENTRY_STRUCTURE) != 0;
     struct txn_entry *entry = &txn->entries[txn->count];
