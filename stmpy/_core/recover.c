@@ -26,13 +26,20 @@ static void roll_back(struct store *store, struct pending *pending)
         pending->version = 0;
         return;
     }
+    if (PLANTED(FORGET_FIRST))
+        pending->version = 0;
     if (load_relaxed(&cell->head) == ref)
         put_release(&cell->head, load_relaxed(&version->prev)); /* Pairs with `visible`. */
     if (load_relaxed(&cell->flags) & CELL_FRESH)
         return; /* never linked: slot_discard_pending frees both */
     /* A reader may be passing over the version, so it is not freed here. */
+    if (PLANTED(RETIRE_FIRST)) {
+        history_retire_version(store, ref);
+        (void)load_relaxed(&cell->head); /* a step, for a death in between */
+    }
     pending->version = 0;
-    history_retire_version(store, ref);
+    if (!PLANTED(RETIRE_FIRST))
+        history_retire_version(store, ref);
 }
 
 /* The pending array of the dead owner: its commit is undone, or done already. */

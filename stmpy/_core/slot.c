@@ -137,7 +137,9 @@ uint32_t slot_reap(struct store *store, const struct slot *own, bool locked)
         /* In the name of the reaper from here on: if it dies too, the next one goes on.
          * Pairs with itself: one reaper releases the slot.  The dead can't take the lock
          * any more, so what was finished stays finished. */
-        if (!cas_acq_rel(&slot->owner, &owner, self))
+        if (PLANTED(REAP_UNCOMPARED))
+            put_release(&slot->owner, self);
+        else if (!cas_acq_rel(&slot->owner, &owner, self))
             continue;
         if (locked && !PLANTED(REAP_UNFORGOTTEN))
             wait_forget(store, slot);

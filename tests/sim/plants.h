@@ -106,6 +106,9 @@
     X(ROOM_SILENT, "who makes room wakes nobody")                                            \
     X(PASSED_KEPT, "a new keeper goes on where the dead one thought it was")                 \
     X(LOG_UNREAPED, "who died following holds the log for ever")                             \
+    X(REAP_UNCOMPARED, "two give back the slot of the same dead thread")                     \
+    X(FORGET_FIRST, "recovery takes a version off the record before it is unlinked")         \
+    X(RETIRE_FIRST, "or gives it away while it is on the record")                            \
     X(REAP_WAITING, "a slot is given back without the lock while it is waited for")          \
     X(NO_TAG, "the stacks of free batches have no tag")
 
