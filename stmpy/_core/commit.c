@@ -1,4 +1,4 @@
-/* commit.c - validation, linking and the commit point.
+/* commit.c - linking and the commit point.
  *
  * Invariant: the clock is the number of the last commit, and every linked version with
  * ts <= clock belongs to a commit of which all versions are linked.  Safe because only the
@@ -6,12 +6,10 @@
  * because everybody else skips versions newer than the clock they have read.  That store
  * of the clock is the commit point: a death before it is rolled back by the next owner
  * from the dead slot's pending array, a death after it leaves a complete commit.
- *   What was read is checked outside the lock first when it is much, and inside only
- * against the cells committed since that check began.  Inside, nothing allocates, calls
- * Python or sleeps.
+ *   What was read is checked outside the lock first when it is much (check.c).  Inside,
+ * nothing allocates, calls Python or sleeps.
  */
-#include "txn.h"
-
+#include "check.h"
 #include "durable.h"
 #include "history.h"
 #include "lock.h"
@@ -26,144 +24,13 @@
 #define CHECK_INSIDE SCALED(16u, 1u) /* read sets up to this size are checked under the lock alone */
 #define BULK SCALED(64u, 4u) /* what brings more keys has the index grow before, not after */
 
-/* ---- validation ------------------------------------------------------------------------ */
-
-static bool lose(struct txn *txn, enum conflict_reason reason, const struct txn_entry *entry,
-                 uint32_t site)
-{
-    txn->conflict = (struct txn_conflict){reason, (uint32_t)(entry - txn->entries), site};
-    return false;
-}
-
-static bool check_read(struct txn *txn, const struct txn_entry *entry)
-{
-    uint32_t counts = txn->flags & TXN_SNAPSHOT ? ENTRY_ENSURED : ENTRY_READ;
-    if (!(entry->flags & counts) || txn_entry_unchanged(txn, entry, txn->snapshot))
-        return true;
-    if (txn->conflict.reason == CONFLICT_NONE)
-        txn->conflict.reason =
-            entry->flags & ENTRY_STRUCTURE ? CONFLICT_STRUCTURE : CONFLICT_READ;
-    return false;
-}
-
-bool txn_reads_unchanged(struct txn *txn)
-{
-    for (uint32_t i = 0; i < txn->count; i++) {
-        if (!check_read(txn, &txn->entries[i]))
-            return false;
-    }
-    return true;
-}
-
-/* Checks what was read against the cells that were committed since `before`. */
-static bool check_recent(struct txn *txn, uint64_t before)
-{
-    struct region *region = txn->store->region;
-    uint64_t now = load_relaxed(&region->recent_count);
-    if (PLANTED(CHECK_OUTSIDE_ONLY))
-        return true;
-    bool far = now - before > RECENT_CELLS && !PLANTED(RECENT_UNBOUNDED);
-    bool blank = load_relaxed(&region->recent_blank) > before && !PLANTED(BLANK_IGNORED);
-    if (far || blank)
-        return txn_reads_unchanged(txn);
-    for (uint64_t i = before; i < now; i++) {
-        region_ref cell = load_relaxed(&region->recent[i % RECENT_CELLS]);
-        const struct txn_entry *entry = txn_set_by_cell(txn, cell);
-        if (entry != NULL && !check_read(txn, entry))
-            return false;
-    }
-    return true;
-}
-
-/* The first check of a large read set, outside the lock. */
-static bool check_outside(struct txn *txn, uint64_t *before)
-{
-    struct region *region = txn->store->region;
-    /* Pairs with note_recent: what it counts is linked, so this check sees it. */
-    *before = load_acquire(&region->recent_count);
-    TRACE(txn->slot, "check_outside.count", 0, *before);
-    put_relaxed(&region->recent_wanted, *before + RECENT_CELLS); /* To note_recent, a hint. */
-    slot_read_begin(txn->store, txn->slot);
-    bool unchanged = txn_reads_unchanged(txn);
-    slot_read_end(txn->slot);
-    if (PLANTED(LATE_COUNT))
-        *before = load_acquire(&region->recent_count);
-    TRACE(txn->slot, "check_outside.check", 0, unchanged);
-    return unchanged;
-}
-
-static const struct version *head_of(const struct txn *txn, region_ref cell)
-{
-    region_ref head = load_relaxed(&store_cell(txn->store, cell)->head);
-    return head == 0 ? NULL : store_version(txn->store, head);
-}
-
-/* The key is there, or not, as the change to the number of keys takes for granted. */
-static bool check_live(struct txn *txn, const struct txn_entry *entry, const struct version *head)
-{
-    bool live = head != NULL && version_live(head);
-    if (live == ((entry->flags & ENTRY_LIVE) != 0) || PLANTED(LIVENESS_UNCHECKED))
-        return true;
-    return lose(txn, CONFLICT_STRUCTURE, entry, head == NULL ? 0 : load_relaxed(&head->site));
-}
-
-/* Whether a cell may be written: nobody else changed what the write relies on. */
-static bool check_target(struct txn *txn, struct txn_entry *entry, region_ref cell)
-{
-    bool unsettled = txn_pending_is(txn, entry, VERSION_UNSETTLED);
-    const struct version *head = head_of(txn, cell);
-    uint32_t site = head == NULL ? 0 : load_relaxed(&head->site);
-    if (load_relaxed(&store_cell(txn->store, cell)->flags) & CELL_DEAD && !PLANTED(DEAD_IGNORED))
-        return lose(txn, CONFLICT_GONE, entry, 0);
-    bool blind = unsettled && !(entry->flags & ENTRY_READ);
-    if (txn->flags & TXN_SNAPSHOT && !blind && head != NULL && !PLANTED(SNAPSHOT_UNCHECKED) &&
-        load_relaxed(&head->ts) > txn->snapshot)
-        return lose(txn, CONFLICT_WRITE, entry, site);
-    if (unsettled && !txn_check_unsettled(txn, entry, head))
-        return false;
-    return check_live(txn, entry, head);
-}
-
-/* Somebody else may have committed a cell for the key meanwhile: it is used then. */
-static bool check_fresh(struct txn *txn, struct txn_entry *entry)
-{
-    struct key key = txn_entry_as_key(txn, entry);
-    region_ref found = index_find(txn->store, &key), fresh = entry->cell;
-    if (PLANTED(BLIND_INSERT))
-        return true;
-    if (found == 0) { /* what a function was given, or the block had seen, may be buried since */
-        bool unsettled = txn_pending_is(txn, entry, VERSION_UNSETTLED) && !PLANTED(BURIED_BASE);
-        return (!unsettled || txn_check_unsettled(txn, entry, NULL)) &&
-               (PLANTED(BURIED_LIVE) || check_live(txn, entry, NULL));
-    }
-    if (!check_target(txn, entry, found))
-        return false;
-    txn_pending(txn)[entry->pending - 1].cell = found;
-    entry->cell = found;
-    arena_free(txn->store, txn->slot, fresh, cell_bytes(store_cell(txn->store, fresh)));
-    return true;
-}
-
-static bool check_writes(struct txn *txn)
-{
-    for (uint32_t i = 0; i < txn->count; i++) {
-        struct txn_entry *entry = &txn->entries[i];
-        if (entry->pending == 0 || entry->flags & ENTRY_STRUCTURE)
-            continue;
-        bool fresh = load_relaxed(&store_cell(txn->store, entry->cell)->flags) & CELL_FRESH;
-        if (!(fresh ? check_fresh(txn, entry) : check_target(txn, entry, entry->cell)))
-            return false;
-    }
-    return true;
-}
-
 /* ---- linking ---------------------------------------------------------------------------- */
 
 /* The structure's version carries a difference until now. */
 static void settle_count(struct txn *txn, region_ref cell, struct version *version)
 {
     uint64_t count, change;
-    const struct version *head = head_of(txn, cell);
+    const struct version *head = check_head(txn, cell);
     if (PLANTED(COUNT_AT_SNAPSHOT) && load_relaxed(&head->ts) > txn->snapshot)
         head = store_version(txn->store, load_relaxed(&head->prev));
     memcpy(&count, head->payload, sizeof count);
@@ -182,7 +49,7 @@ static void link_version(struct txn *txn, struct pending pending, uint64_t ts)
     if (flags & CELL_STRUCTURE)
         settle_count(txn, pending.cell, version);
     else if (version->shape & VERSION_UNSETTLED)
-        txn_settle_version(txn, head_of(txn, pending.cell), version);
+        txn_settle_version(txn, check_head(txn, pending.cell), version);
     region_ref older = load_relaxed(&cell->head);
     if (PLANTED(PUBLISH_BEFORE_LINK))
         put_release(&cell->head, pending.version);
