@@ -103,20 +103,24 @@ def _in_order(groups: Iterable[Group], after: bytes) -> list[Group]:
 
 
 def read(folder: str, after: bytes) -> list[Group]:
-    """The groups above a key, while others may write; raises Damaged.
+    """The groups above a key up to one of them, while others may write; raises Damaged.
 
-    A sector that is just being written may be read in part: what is wrong is read again.
+    Between the readings of the two files groups may come into the first one and then, when the turn
+    changes, into the second. What is as new as those is left out: there would be a gap before it.
     """
-    groups: list[Group] = []
-    for number in range(len(FILES)):
-        for _ in range(_PATIENCE):
-            with suppress(Damaged):
-                groups += decode(number, _content(folder, number))[0]
-                break
-            time.sleep(0.001)
-        else:
-            groups += decode(number, _content(folder, number))[0]
-    return _in_order(groups, after)
+    first, second, again = (_read(folder, number) for number in (0, 1, 0))
+    newest = min((key for key, _ in {*again} - {*first}), default=None)
+    groups = _in_order([*first, *second], after)
+    return [(key, group) for key, group in groups if newest is None or key < newest]
+
+
+def _read(folder: str, number: int) -> list[Group]:
+    """A sector that is just being written may be read in part: what is wrong is read again."""
+    for _ in range(_PATIENCE):
+        with suppress(Damaged):
+            return decode(number, _content(folder, number))[0]
+        time.sleep(0.001)
+    return decode(number, _content(folder, number))[0]
 
 
 def _content(folder: str, number: int) -> bytes:

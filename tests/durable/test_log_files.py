@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,31 @@ def test_what_a_file_grows_by_is_not_trusted(folder: str, rng: random.Random) ->
     log.append(key_of(number), b"y" * 9000, always)
     log.close()
     assert log_files.read(folder, key_of(number - 1)) == [(key_of(number), b"y" * 9000)]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_is_read_while_the_turn_changes_has_no_gap(
+    folder: str, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Groups come into both files, in any order, after one of them was read."""
+    monkeypatch.setattr(log_files, "_TURN", 2 * SECTOR)
+    log, content = Log(folder, b""), log_files._content
+    for number in range(1, 2 + 2 * first):
+        log.append(key_of(number), b"before", always)
+    numbers = iter(range(2 + 2 * first, 5 + 2 * first))
+
+    def write_meanwhile(folder: str, number: int) -> bytes:
+        found = content(folder, number)
+        for one in islice(numbers, 2 if first == 0 else 1):
+            log.forget(key_of(2) if one > 2 else b"")
+            log.append(key_of(one), b"meanwhile", always)
+        return found
+
+    monkeypatch.setattr(log_files, "_content", write_meanwhile)
+    found = [int.from_bytes(key, "big") for key, _ in log_files.read(folder, b"")]
+    assert found == list(range(found[0], found[0] + len(found)))
+    assert set(range(1, 2 + 2 * first)) <= {*found, 1, 2}
+    log.close()
 
 
 READING = """
