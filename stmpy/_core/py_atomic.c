@@ -204,6 +204,10 @@ static PyObject *leave_outermost(struct atomic *self, struct thread_context *con
     if (context->block.error != NULL) {
         PyErr_SetRaisedException(Py_NewRef(context->block.error));
         result = -1;
+    } else if (raised != NULL && PyErr_GivenExceptionMatches(raised, self->state->rerun)) {
+        /* CPython had no memory for the event that runs the block again. */
+        PyErr_NoMemory();
+        result = -1;
     } else if (raised != NULL) {
         names_note_attempt(context, raised);
     } else if (!context->block.committed) {
