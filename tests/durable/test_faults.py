@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
@@ -22,8 +19,6 @@ from stmpy.durable.backend import Backend, BackendFailed, BackendFull, Change
 from stmpy.durable.lmdb_backend import LmdbBackend
 from stmpy.durable.memory import MemoryBackend
 from tests.durable.inside import Threads
-
-ROOT = Path(__file__).parents[2]
 
 
 class Disk:
@@ -324,9 +319,7 @@ def test_a_busy_keeper_applies_what_has_piled_up(
     assert groups < 50
 
 
-def test_a_loop_goes_on_while_a_thread_waits_for_the_disk(
-    threads: Threads, disk: Disk
-) -> None:
+def test_a_loop_goes_on_while_a_thread_waits_for_the_disk(threads: Threads, disk: Disk) -> None:
     store = threads.start(lambda: disk)
 
     async def main() -> None:
@@ -351,69 +344,3 @@ def test_ctrl_c_ends_the_wait(threads: Threads, disk: Disk) -> None:
     assert store.TVar("v")[1] == 1
     disk.open.set()
     store.flush()
-
-
-# ---- a real disk ---------------------------------------------------------------------------------
-
-
-def keeper_of(store: stm.Store) -> int:
-    durability = store.stats().durability
-    assert durability is not None
-    return durability.keeper
-
-
-@pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
-def test_a_sync_that_fails_is_never_called_good(tmp_path: Path, call: str) -> None:
-    """fdatasync of the data, and pwrite64 of the pages and of LMDB's meta page."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace, which makes a system call fail, is not there")
-    store = stm.open(tmp_path / "s")
-    put(store, 0)
-    tracer = subprocess.Popen(
-        [
-            *("strace", "-f", "-p", str(keeper_of(store)), "-o", os.devnull),
-            *("-e", f"inject={call}:error=EIO:when=4+"),
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert tracer.stderr is not None
-    line = tracer.stderr.readline()
-    if "attached" not in line:
-        tracer.wait()
-        store.close()
-        pytest.skip(f"strace may not attach here: {line}")
-    known = [0]
-    with pytest.raises(stm.CommitUnknown, match=os.strerror(5)):
-        put_many(store, range(1, 50), known)
-    with pytest.raises(stm.DurabilityError):
-        put(store, 99)
-    with pytest.raises(stm.CommitUnknown):
-        store.close()
-    tracer.wait()
-    tracer.stderr.close()
-    with stm.open(tmp_path / "s") as again:
-        assert set(known) <= set(again.TVar("v")) <= {*known, len(known)}
-
-
-def sweep(*more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-m", "tests.durable.faults", *more]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
-    )
-
-
-def test_every_call_that_can_fail_does() -> None:
-    done = sweep()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "faults, and nothing acknowledged is missing" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("how", "found"), [("lie", "has no name"), ("leave", "older than what it leads to")]
-)
-def test_a_backend_that_gets_it_wrong_is_found_out(how: str, found: str) -> None:
-    """One that calls failed syncs good, one that leaves meta pages as LMDB does."""
-    done = sweep(how)
-    assert done.returncode == 1, done.stdout
-    assert found in done.stderr
