@@ -103,11 +103,8 @@ static bool check_fresh(struct txn *txn, struct txn_entry *entry)
     region_ref found = index_find(txn->store, &key), fresh = entry->cell;
     if (PLANTED(BLIND_INSERT))
         return true;
-    if (found == 0) { /* what a function was given, or the block had seen, may be buried since */
-        bool unsettled = txn_pending_is(txn, entry, VERSION_UNSETTLED) && !PLANTED(BURIED_BASE);
-        return (!unsettled || txn_check_unsettled(txn, entry, NULL)) &&
-               (PLANTED(BURIED_LIVE) || check_live(txn, entry, NULL));
-    }
+    if (found == 0) /* what a function was given, or the block had seen, may be buried since */
+        return PLANTED(BURIED_LIVE) || check_live(txn, entry, NULL);
     if (!check_target(txn, entry, found))
         return false;
     txn_pending(txn)[entry->pending - 1].cell = found;

@@ -53,8 +53,7 @@
     X(ADD_NOT_READ, "reading what was added to does not join the read set")                  \
     X(OLD_BASE, "a function given the value of an older snapshot counts as read")            \
     X(MOVED_IGNORED, "what a function made of an older value is committed")                  \
-    X(BURIED_BASE, "nor does it matter that the key is gone with its cell")                  \
-    X(BURIED_LIVE, "nor that it was there when the change to the number of keys was counted") \
+    X(BURIED_LIVE, "a key is counted as there that is gone with its cell")                  \
     X(BLIND_SERIAL, "a block that becomes serial does not check what it has read")           \
     X(SUM_SURVIVES, "what a dead block has settled is added to, though it never committed") \
     X(LOG_UNSETTLED, "the log holds the number in place of the sum")                         \
