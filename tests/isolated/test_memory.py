@@ -26,8 +26,8 @@ PROGRAM = """
             return items["large"]["a"][0]
 
     def write():
-        with stm.atomically():
-            items["count"] += 1
+        with stm.atomically(label="write"):
+            items["count"] = int(str(items["count"])) + 1
 
     def encode():
         with stm.atomically():
@@ -39,7 +39,7 @@ PROGRAM = """
 
     def insert():
         with stm.atomically():
-            items["new"] = "n" * 100
+            items["new"] = "n" * (80 + len(items))
         with stm.atomically():
             del items["new"]
 

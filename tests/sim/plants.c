@@ -53,7 +53,7 @@ static bool hunt(uint64_t limit, uint64_t *schedules)
 {
     if (try_seeds(0, TURN, limit, schedules))
         return true;
-    for (unsigned bound = 1; bound <= SEARCH_BOUND; bound++) {
+    for (unsigned bound = 0; bound <= SEARCH_BOUND; bound++) { /* deaths cost nothing */
         if (try_all(bound, SEARCH_LIMIT, schedules))
             return true;
     }

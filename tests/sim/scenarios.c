@@ -265,7 +265,7 @@ const struct scenario scenarios[] = {
      .blocks = {{B(0, {PUT, 0}, {PUT, 1})}, {B(0, {REAP, 0})}, {B(0, {REAP, 0})}}},
     {.name = "small-death-twice", .what = "death in a commit, and of who recovers it", .live = 1,
      .options = {.deaths = 2}, .fibres = 3, .small = true,
-     .blocks = {{B(0, {PUT, 0})}, {B(0, {PUT, 0})}, {B(0, {PUT, 0})}}},
+     .blocks = {{B(0, {PUT, 0})}, {B(0, {SWEEP, 0})}, {B(0, {SWEEP, 0})}}},
     {.name = "small-serial", .what = "a serial block and an ordinary one", .live = 1,
      .options = {.delay = true}, .fibres = 2, .small = true,
      .blocks = {{B(TXN_SERIAL, {GET, 0}, {PUT, 0})},
