@@ -153,6 +153,8 @@ def of_tables(reader: Backend) -> Iterator[str]:
     for key, value in reader.scan("log"):
         try:
             for record in format.decode_group(key, value):
+                if meta is not None:
+                    format.check_next(max(last, meta.applied), record.ts)
                 last = max(last, record.ts)
         except Damaged as error:
             yield str(error)

@@ -62,6 +62,15 @@ class Meta:
     sum: int = 0
 
 
+def check_next(known: int, ts: int) -> None:
+    """Raise Damaged if there are commits between the last one that is known and this.
+
+    The first of a store is number 2, as its region begins with 1; or 1 where a command made it.
+    """
+    if ts > max(known, 1) + 1:
+        raise Damaged(f"log: commits {known + 1} to {ts - 1} are missing")
+
+
 def group_key(ts: int) -> bytes:
     """The key in `log` of the group that begins with this commit."""
     return ts.to_bytes(8, "big")

@@ -16,7 +16,7 @@ from stmpy.durable import format
 from stmpy.durable.backend import Backend, Change
 from stmpy.durable.format import Damaged, Meta, Write
 
-BACKLOG_BYTES = 16 << 20
+BACKLOG_BYTES = 4 << 20
 """Whoever appends applies some when the backlog is larger: the next opening has to read it."""
 
 _SLICE = 4096
@@ -143,6 +143,7 @@ class Journal:
 
     def _take(self, key: bytes, group: bytes) -> None:
         for record in format.decode_group(key, group):
+            format.check_next(self.last, record.ts)
             if record.ts > self.last:
                 for write in record.writes:
                     self._note(write)

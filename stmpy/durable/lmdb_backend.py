@@ -77,6 +77,8 @@ class LmdbBackend:
 
     def _make(self, file: str) -> None:
         """It gets its name when it is whole: LMDB cannot open one whose making was cut off."""
+        if log_files.hold_groups(self._path):
+            raise Damaged("data.mdb is missing, and the log holds commits that came after it")
         log_files.make(self._path)
         part = os.path.join(self._path, "data.part")
         with suppress(FileNotFoundError):

@@ -4,7 +4,8 @@ LMDB syncs a transaction twice: its pages, then the one that makes them count. C
 for it, they are durable when their group is here. A file begins as zeros, and its groups follow
 each other in sectors, which a disk writes whole or not at all. So a sector is zeros, or what was
 written, or damaged. A group that a power cut has torn has zeros among its sectors, and was not
-acknowledged; a bit that flips in one that was is noticed.
+acknowledged; a bit that flips in one that was is noticed. So are zeros that have come in the place
+of others, as behind a torn group no further one begins: the last group alone can vanish unseen.
 
 Invariant: whatever groups are there, a sector of zeros that was synced lies behind them. What a
 file grows by may be anything after a power cut, and nothing is looked for there.
@@ -30,7 +31,9 @@ type Group = tuple[bytes, bytes]
 FILES: Final = ("log.0", "log.1")
 SECTOR: Final = 512
 
-_HEAD: Final = struct.Struct("<IHH")  # CRC of the rest, bytes of the group, 1 if it ends here
+_HEAD: Final = struct.Struct("<IHH")  # CRC of the rest, bytes of the group, what it is of that:
+_ENDS: Final = 1
+_BEGINS: Final = 2
 _CRC: Final = struct.Struct("<I")
 _REST: Final = struct.Struct("<HH")
 _ROOM: Final = SECTOR - _HEAD.size
@@ -52,29 +55,51 @@ def encode(number: int, place: int, key: bytes, group: bytes) -> bytes:
     sectors: list[bytes] = []
     for at in range(0, len(whole), _ROOM):
         part = whole[at : at + _ROOM]
-        rest = _REST.pack(len(part), at + _ROOM >= len(whole)) + part.ljust(_ROOM, b"\0")
+        flags = _BEGINS * (at == 0) | _ENDS * (at + _ROOM >= len(whole))
+        rest = _REST.pack(len(part), flags) + part.ljust(_ROOM, b"\0")
         sectors.append(_CRC.pack(crc32(rest, _seed(number, place + len(sectors)))) + rest)
     return b"".join(sectors)
 
 
-def decode(number: int, content: bytes) -> tuple[list[Group], int]:
-    """The groups in a file in their order, and the sector behind the last; raises Damaged."""
+def _right(number: int, place: int, sector: bytes) -> bool:
+    """Whether the sector was written there; zeros were not."""
+    crc: int = _CRC.unpack_from(sector)[0]
+    return crc == crc32(sector[_CRC.size :], _seed(number, place))
+
+
+def decode(number: int, content: bytes, after: bytes) -> tuple[list[Group], int]:
+    """The groups in a file in their order, and the sector behind the last; raises Damaged.
+
+    Zeros end them. Behind those may be what is left of a torn group, and groups up to the key
+    `after`, where a power cut came while the file was begun anew.
+    """
     groups: list[Group] = []
     parts: list[bytes] = []
     end = 0
     for place in range(len(content) // SECTOR):
         sector = content[place * SECTOR : (place + 1) * SECTOR]
         if sector == _ZEROS:
+            _check_end(number, content, place, after)
             return groups, end
-        crc, size, last = _HEAD.unpack_from(sector)
-        if crc != crc32(sector[_CRC.size :], _seed(number, place)):
+        _, size, flags = _HEAD.unpack_from(sector)
+        if not _right(number, place, sector):
             raise Damaged(f"log: sector {place} of {FILES[number]} is not what was written")
         parts.append(sector[_HEAD.size : _HEAD.size + size])
-        if last:
+        if flags & _ENDS:
             whole = b"".join(parts)
             groups.append((whole[:_KEY], whole[_KEY:]))
             parts, end = [], place + 1
     raise Damaged(f"log: {FILES[number]} is cut off")
+
+
+def _check_end(number: int, content: bytes, end: int, after: bytes) -> None:
+    """Raise Damaged if a group that is needed begins behind the zeros there."""
+    for place in range(end + 1, len(content) // SECTOR):
+        at = place * SECTOR
+        flags = _HEAD.unpack_from(content, at)[2]
+        key = content[at + _HEAD.size : at + _HEAD.size + _KEY]
+        if flags & _BEGINS and key > after and _right(number, place, content[at : at + SECTOR]):
+            raise Damaged(f"log: sector {end} of {FILES[number]} is zeros, before what was written")
 
 
 def _open(folder: str, number: int, flags: int) -> int:
@@ -108,24 +133,33 @@ def read(folder: str, after: bytes) -> list[Group]:
     Between the readings of the two files groups may come into the first one and then, when the turn
     changes, into the second. What is as new as those is left out: there would be a gap before it.
     """
-    first, second, again = (_read(folder, number) for number in (0, 1, 0))
+    first, second, again = (_read(folder, number, after) for number in (0, 1, 0))
     newest = min((key for key, _ in {*again} - {*first}), default=None)
     groups = _in_order([*first, *second], after)
     return [(key, group) for key, group in groups if newest is None or key < newest]
 
 
-def _read(folder: str, number: int) -> list[Group]:
+def _read(folder: str, number: int, after: bytes) -> list[Group]:
     """A sector that is just being written may be read in part: what is wrong is read again."""
     for _ in range(_PATIENCE):
         with suppress(Damaged):
-            return decode(number, _content(folder, number))[0]
+            return decode(number, _content(folder, number), after)[0]
         time.sleep(0.001)
-    return decode(number, _content(folder, number))[0]
+    return decode(number, _content(folder, number), after)[0]
 
 
 def _content(folder: str, number: int) -> bytes:
     with open(_open(folder, number, os.O_RDONLY), "rb") as file:
         return file.read()
+
+
+def hold_groups(folder: str) -> bool:
+    """Whether the files of the log that are there hold anything."""
+    for name in FILES:
+        with suppress(FileNotFoundError), open(os.path.join(folder, name), "rb") as file:
+            if file.read(SECTOR).strip(b"\0"):
+                return True
+    return False
 
 
 def make(folder: str, groups: Iterable[Group] = ()) -> None:
@@ -151,12 +185,12 @@ def _grown(used: int) -> int:
 class _File:
     """One of the two, open for writing."""
 
-    def __init__(self, folder: str, number: int) -> None:
+    def __init__(self, folder: str, number: int, after: bytes) -> None:
         self._number = number
         self._file = _open(folder, number, os.O_RDWR)
         content = _content(folder, number)
         self._size = len(content)
-        groups, self._end = decode(number, content)
+        groups, self._end = decode(number, content, after)
         self._found = groups[-1:]
         self.last = max((key for key, _ in groups), default=b"")
         self._torn = False
@@ -217,7 +251,7 @@ class Log:
 
     def __init__(self, folder: str, after: bytes) -> None:
         self._folder = folder
-        self._files = [_File(folder, number) for number in range(len(FILES))]
+        self._files = [_File(folder, number, after) for number in range(len(FILES))]
         self._after = after
         self._current = self._files[self._files[1].last > self._files[0].last]
         self._current.rewrite()

@@ -48,7 +48,7 @@ def check_header(path: str) -> None:
     try:
         size = os.fstat(file).st_size
         if size == 0:
-            raise Damaged("data.mdb: is empty, which no power cut leaves; begin anew without it")
+            raise Damaged("data.mdb: is empty, which no power cut leaves; restore a backup")
         if size < 2 * mmap.PAGESIZE:
             return
         with mmap.mmap(file, 0, prot=mmap.PROT_READ) as pages:

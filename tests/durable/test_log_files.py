@@ -128,20 +128,20 @@ def test_every_bit_that_flips_in_a_group_is_noticed() -> None:
     content = bytearray(
         encode(0, 0, key_of(1), b"a" * 600) + encode(0, 2, key_of(2), b"b") + bytes(SECTOR)
     )
-    groups, end = decode(0, bytes(content))
+    groups, end = decode(0, bytes(content), b"")
     assert ([key for key, _ in groups], end) == ([key_of(1), key_of(2)], 3)
     for bit in range(8 * 3 * SECTOR):
         content[bit // 8] ^= 1 << bit % 8
         with pytest.raises(Damaged, match=rf"sector {bit // 8 // SECTOR} of log\.0 is not what"):
-            decode(0, bytes(content))
+            decode(0, bytes(content), b"")
         content[bit // 8] ^= 1 << bit % 8
 
 
 def test_a_sector_of_another_place_or_file_is_damage() -> None:
     with pytest.raises(Damaged, match=r"sector 1 of log\.0"):
-        decode(0, 2 * encode(0, 0, key_of(1), b"a") + bytes(SECTOR))
+        decode(0, 2 * encode(0, 0, key_of(1), b"a") + bytes(SECTOR), b"")
     with pytest.raises(Damaged, match=r"sector 0 of log\.1"):
-        decode(1, encode(0, 0, key_of(1), b"a") + bytes(SECTOR))
+        decode(1, encode(0, 0, key_of(1), b"a") + bytes(SECTOR), b"")
 
 
 def test_a_file_that_was_cut_off_or_taken_away_is_missed(folder: str) -> None:

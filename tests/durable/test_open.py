@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,10 @@ import pytest
 import stmpy as stm
 from stmpy import _native
 from stmpy.cli import main
-from stmpy.durable import files
+from stmpy.durable import files, format, log_files
 from stmpy.durable.backend import BackendFailed
+from stmpy.durable.check import check
+from stmpy.durable.journal import Journal
 from stmpy.durable.lmdb_backend import LmdbBackend
 from stmpy.statistics import Durability
 from tests.conftest import Interpreters
@@ -139,8 +142,37 @@ def test_an_empty_file_is_no_new_store(tmp_path: Path) -> None:
     with pytest.raises(stm.DecodeError, match="is empty, which no power cut leaves"):
         stm.open(tmp_path / "s")
     (tmp_path / "s/data.mdb").unlink()
+    with pytest.raises(stm.DecodeError, match="is missing, and the log holds commits"):
+        stm.open(tmp_path / "s")
+    shutil.rmtree(tmp_path / "s")
     with stm.open(tmp_path / "s") as store:
         assert store.TRef("r", 2).value == 2
+
+
+@pytest.mark.parametrize("file", log_files.FILES)
+@pytest.mark.parametrize("where", [0, 0.4, 0.8])
+def test_zeros_that_have_come_into_the_log_are_refused(
+    tmp_path: Path, file: str, where: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commits behind them are there, in the same file or in the other one."""
+    monkeypatch.setattr(log_files, "_TURN", 8000)
+    (tmp_path / "s").mkdir(0o700)
+    journal = Journal(LmdbBackend(str(tmp_path / "s")))
+    for ts in range(1, 41):
+        write = format.Write(1, 0, "v", _native.encode_key(ts), b"\x02")
+        journal.append(ts, format.encode_record(format.Record(ts, [write])))
+        if ts == 10:
+            journal.apply()
+    journal.close()
+    path = tmp_path / "s" / file
+    content = bytearray(path.read_bytes())
+    last = len(bytes(content).rstrip(b"\0")) // log_files.SECTOR
+    place = int(where * last) * log_files.SECTOR
+    content[place : place + log_files.SECTOR] = bytes(log_files.SECTOR)
+    path.write_bytes(content)
+    with pytest.raises(stm.DecodeError, match="log: "):
+        stm.open(tmp_path / "s")
+    assert any(found.startswith("log: ") for found in check(str(tmp_path / "s")))
 
 
 def test_the_first_opening_cut_off_leaves_a_store_to_open(tmp_path: Path) -> None:

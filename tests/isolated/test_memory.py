@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -92,6 +93,10 @@ PROGRAM = """
 OPERATIONS = ["decode", "write", "encode", "walk", "insert", "function", "nested", "retry"]
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 14),
+    reason="on CPython 3.13.0 a name of the program is freed and used, by whose fault is not known",
+)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_an_allocation_fails(in_process: Callable[..., str], operation: str) -> None:
     pytest.importorskip("_testcapi")

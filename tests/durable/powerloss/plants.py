@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import lmdb
 
-from stmpy.durable import backup, files, guard, journal, keeper, log_files
+from stmpy.durable import backup, files, format, guard, journal, keeper, log_files
 from stmpy.durable.backend import NEW, TREES
 from stmpy.durable.lmdb_backend import LmdbBackend
 
@@ -34,7 +34,11 @@ def no_meta_sync() -> None:
 
 
 def early() -> None:
-    """Blocks are acknowledged when the keeper has their group; it is written with the next one."""
+    """Blocks are acknowledged when the keeper has their group; it is written with the next one.
+
+    That the successor of a killed one misses a group is not noticed either.
+    """
+    vars(format)["check_next"] = lambda known, ts: None
     append = journal.Journal.append
     waiting: list[tuple[int, bytes]] = []
 
