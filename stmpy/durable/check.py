@@ -45,7 +45,7 @@ def check(path: str) -> list[str]:
             _copy(path, copy)
         except StmError as error:
             return [str(error)]
-        return _findings_of_process(copy)
+        return [found.replace(copy, path) for found in _findings_of_process(copy)]
 
 
 def _copy(path: str, copy: str) -> None:

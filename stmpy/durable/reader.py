@@ -32,9 +32,11 @@ class Reader:
         self._path = path
         _reserve(path)
         file = os.path.join(path, "data.mdb")
-        size = os.stat(file).st_size if os.path.exists(file) else 0
-        if size == 0:
+        if not os.path.exists(file):
             raise DurabilityError(f"{path}: no store is there")
+        size = os.stat(file).st_size
+        if size == 0:
+            raise Damaged("data.mdb: is empty")
         self.env = lmdb.open(
             path,
             readonly=True,
@@ -99,7 +101,7 @@ def explained(path: str) -> Iterator[None]:
     except Damaged as error:
         raise DecodeError(f"{path}: {error}; stmpy check says what is damaged") from error
     except (lmdb.Error, BackendFailed, BackendFull) as error:
-        raise DurabilityError(f"{path}: {error}") from error
+        raise DurabilityError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
 
 
 @contextmanager

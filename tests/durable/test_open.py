@@ -141,6 +141,7 @@ def test_an_empty_file_is_no_new_store(tmp_path: Path) -> None:
     os.truncate(tmp_path / "s/data.mdb", 0)
     with pytest.raises(stm.DecodeError, match="is empty, which no power cut leaves"):
         stm.open(tmp_path / "s")
+    assert all(found.startswith("data.mdb: is empty") for found in check(str(tmp_path / "s")))
     (tmp_path / "s/data.mdb").unlink()
     with pytest.raises(stm.DecodeError, match="is missing, and the log holds commits"):
         stm.open(tmp_path / "s")
