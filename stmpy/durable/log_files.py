@@ -154,11 +154,16 @@ def _content(folder: str, number: int) -> bytes:
 
 
 def hold_groups(folder: str) -> bool:
-    """Whether the files of the log that are there hold anything."""
-    for name in FILES:
+    """Whether anything was written into the files of the log that are there.
+
+    What a power cut left of those that were just being made may be neither zeros nor that.
+    """
+    for number, name in enumerate(FILES):
         with suppress(FileNotFoundError), open(os.path.join(folder, name), "rb") as file:
-            if file.read(SECTOR).strip(b"\0"):
-                return True
+            content = file.read()
+            for place in range(len(content) // SECTOR):
+                if _right(number, place, content[place * SECTOR : (place + 1) * SECTOR]):
+                    return True
     return False
 
 

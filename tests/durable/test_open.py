@@ -178,7 +178,8 @@ def test_zeros_that_have_come_into_the_log_are_refused(
 
 def test_the_first_opening_cut_off_leaves_a_store_to_open(tmp_path: Path) -> None:
     (tmp_path / "s").mkdir(0o700)
-    (tmp_path / "s/data.part").write_bytes(b"\xff" * 5000)
+    for name in ("data.part", "log.0"):
+        (tmp_path / "s" / name).write_bytes(b"\xff" * 5000)
     with stm.open(tmp_path / "s") as store:
         store.TRef("r", 1)
     assert not (tmp_path / "s/data.part").exists()
